@@ -6,6 +6,8 @@
 __all__ = ['STEPS', 'STATES', 'Step', 'find_step', 'LifecycleFigure', 'lifecycle_figure']
 
 # %% ../../nbs/foundation/lifecycle.ipynb #e4a20042
+import hashlib
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
@@ -76,13 +78,13 @@ class LifecycleFigure:
 def _box(step: Step, state: str, lit: bool) -> str:
     x, y = _PLACES[step.number - 1]
     mark, colour = STATES[state]
-    first, _, rest = step.title.partition(" and ")
-    lines = [f"{step.number}. {first}", f"and {rest}"] if rest else [f"{step.number}. {step.title}"]
+    edge = "currentColor" if lit else colour
+    lines = textwrap.wrap(f"{step.number}. {step.title}", 17)
     text = "".join(
-        f'<text x="{x + 10}" y="{y + 26 + 15 * i}" font-size="11.5" font-weight="{700 if lit else 400}" '
+        f'<text x="{x + 10}" y="{y + 22 + 15 * i}" font-size="12" font-weight="{700 if lit else 400}" '
         f'fill="currentColor">{escape(line)}</text>' for i, line in enumerate(lines))
     return (f'<rect x="{x}" y="{y}" width="{_BOX[0]}" height="{_BOX[1]}" rx="9" fill="{colour}" '
-            f'fill-opacity="{.30 if lit else .10}" stroke="{colour}" stroke-width="{3 if lit else 1.2}"/>{text}'
+            f'fill-opacity="{.30 if lit else .10}" stroke="{edge}" stroke-width="{2.5 if lit else 1.2}"/>{text}'
             f'<text x="{x + _BOX[0] - 10}" y="{y + 19}" font-size="15" font-weight="700" text-anchor="end" '
             f'fill="{colour}">{mark}</text>')
 
@@ -109,11 +111,12 @@ def lifecycle_figure(
         links.append(f'<path d="M{x0 + w / 2} {y0 if bend < y0 else y0 + h} Q{(x0 + x1) / 2 + w / 2} {bend} '
                      f'{x1 + w / 2} {y1 if bend < y1 else y1 + h}" stroke="#D55E00" stroke-width="2" fill="none" '
                      'stroke-dasharray="5 4" marker-end="url(#mll-tip)"/>')
+    tip = "tip-" + hashlib.sha256(repr((lit, sorted(states.items()), back)).encode()).hexdigest()[:8]
     boxes = [_box(step, states.get(step.key, "open"), step.key == lit) for step in STEPS]
     label = "The seven steps of the life cycle" + (f"; this is step {find_step(current).number}" if current else "")
     return LifecycleFigure(
         f'<svg viewBox="0 0 660 225" width="660" style="max-width:100%;height:auto;font-family:system-ui,sans-serif" '
-        f'role="img" aria-label="{escape(label)}" xmlns="http://www.w3.org/2000/svg"><defs><marker id="mll-tip" '
+        f'role="img" aria-label="{escape(label)}" xmlns="http://www.w3.org/2000/svg"><defs><marker id="{tip}" '
         'viewBox="0 0 8 8" refX="6" refY="4" markerWidth="7" markerHeight="7" orient="auto-start-reverse">'
         '<path d="M0 0 L8 4 L0 8 z" fill="currentColor" fill-opacity=".6"/></marker></defs>'
-        + "".join(links + boxes) + "</svg>")
+        + "".join(links).replace("mll-tip", tip) + "".join(boxes) + "</svg>")
