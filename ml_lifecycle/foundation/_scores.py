@@ -151,6 +151,7 @@ def ratio(top: Array, bottom: Array) -> Array:
 
 def mean_loss(loss: Array, worst: float, *, root: int = 1) -> Rows:
     """A metric that is the mean of a loss per row (or its square root)."""
+    loss = np.where(np.isfinite(loss), loss, np.nan)
     order = lexical(loss)
     sorted_loss = loss[order]
 
@@ -348,18 +349,21 @@ def _typical(values: Array) -> float:
     return float(values.mean()) if len(values) else float("nan")
 
 
+@np.errstate(all="ignore")
 def mae(y: Any, predictions: "Predictions") -> Rows:
     """Mean absolute error."""
     truth, said = valued(y, predictions)
     return mean_loss(np.abs(truth - said), _typical(np.abs(truth - np.median(truth))) if len(truth) else np.nan)
 
 
+@np.errstate(all="ignore")
 def rmse(y: Any, predictions: "Predictions") -> Rows:
     """Root of the mean squared error."""
     truth, said = valued(y, predictions)
     return mean_loss((truth - said) ** 2, float(truth.std()) if len(truth) else np.nan, root=2)
 
 
+@np.errstate(all="ignore")
 def mape(y: Any, predictions: "Predictions") -> Rows:
     """Mean of |error| / |true value|; nan as soon as a true value is 0."""
     truth, said = valued(y, predictions)
@@ -385,6 +389,7 @@ def median_ae(y: Any, predictions: "Predictions") -> Rows:
     return Rows(order, compute, support=len(loss))
 
 
+@np.errstate(all="ignore")
 def r2(y: Any, predictions: "Predictions") -> Rows:
     """1 - squared error / squared deviation from the mean; nan when the true values do not vary."""
     truth, said = valued(y, predictions)
@@ -392,10 +397,12 @@ def r2(y: Any, predictions: "Predictions") -> Rows:
     centre = truth[order] - _typical(truth)  # a shift leaves the deviations as they are and keeps them exact
     loss = (truth - said)[order] ** 2
 
+    @np.errstate(all="ignore")
     def compute(weights: Array) -> Array:
         total = weights.sum(1)
         deviation = weights @ centre**2 - (weights @ centre) ** 2 / np.maximum(total, np.finfo(float).tiny)
         floor = 1e-13 * (weights @ centre**2)
-        return np.where(deviation > floor, 1 - ratio(weights @ loss, np.maximum(deviation, floor)), np.nan)
+        value = np.where(deviation > floor, 1 - ratio(weights @ loss, np.maximum(deviation, floor)), np.nan)
+        return np.where(np.isfinite(value), value, np.nan)
 
     return Rows(order, compute, support=len(loss), worst=0.0)

@@ -49,10 +49,12 @@ def find_exercise(
     number = str(exercise_id).partition(".")[0]
     for step in STEPS:
         if number == str(step.number):
+            module = f"ml_lifecycle.{step.key}._exercises"
             try:
-                importlib.import_module(f"ml_lifecycle.{step.key}._exercises")
-            except ModuleNotFoundError:
-                break
+                importlib.import_module(module)
+            except ModuleNotFoundError as error:
+                if not module.startswith(error.name or ""):
+                    raise
     if exercise_id not in EXERCISES:
         raise UnknownNameError(f"`exercise_id` must be an exercise's number. Got {exercise_id!r}. "
                                + did_you_mean(exercise_id, sorted(EXERCISES), noun="Exercises"))

@@ -160,7 +160,7 @@ def start_lesson(
 def _known_roles(project: Project, data: Any, roles: dict[str, Any]) -> dict[str, Any]:
     """The roles, with those that the project knows where none is given and the data are the project's."""
     known = project.settings.get("data") or {}
-    same = data == "" or (isinstance(data, str) and known.get("source") in (data, str(Path(data).absolute())))
+    same = isinstance(data, str) and (data == "" or known.get("source") in (data, str(Path(data).absolute())))
     return {name: value or (known.get(name) if same else None) or "" for name, value in roles.items()}
 
 

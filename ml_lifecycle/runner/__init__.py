@@ -1,0 +1,1 @@
+"""The command line, the run of the lessons on anyone's data, and the report site."""

@@ -1,0 +1,247 @@
+"""What a comparison of baselines says, as coded findings."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.pipeline import make_pipeline
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+
+from ..foundation._render import number
+from ..foundation.report import Finding, NextStep
+from ._judge import ALPHA, NAN, Row, Table, by_how_much, span
+from ._measure import Candidate, Problem, measure
+from .pipelines import column_kinds, prepare
+
+LITTLE = 0.02  # share of what there is to gain below which nothing has been learned
+PERFECT = 0.999
+IMBALANCE = 0.8  # share of the most frequent class from which accuracy misleads
+FEW = 200  # rows below which intervals are said to be wide
+FEW_OF_CLASS = 20
+LEAK_COLUMNS = 100  # columns that are tried alone at most
+LEAK_ROWS = 3000
+LEAK_SHARE = 0.95  # of the best model's gain that one column alone must reach to be named
+LEAK_FROM = 0.4  # share of what there is to gain from which the best model is worth the question
+
+DATA = NextStep("look for features that carry the signal, and check the labels of some rows by hand", "data",
+                "check_quality(data)")
+MORE = NextStep("see whether more rows would tell", "exploration", "learning_curve(models, X, y)")
+
+
+def evidence(table: Table, difference: Any, p: float, **more: Any) -> dict[str, Any]:
+    """The numbers behind a comparison."""
+    return {"difference": difference.value, "low": difference.low, "high": difference.high, "p": p,
+            "n": table.folds.n, "folds": len(table.folds.pairs), "metric": table.metric.name, **more}
+
+
+def anything_learned(table: Table) -> Finding:
+    """BAS001: does anything that was trained beat the best answer that needs no features?"""
+    trained, plain = table.of("model"), table.first("trivial")
+    if not trained or plain is None:
+        return Finding("BAS001", "not applicable", "Whether anything can be learned was not tested: no model was scored.")
+    difference, p = table.compared(trained, plain)[trained[0].name]
+    best, room = trained[0], table.headroom(plain)
+    numbers = evidence(table, difference, p, best=best.name, trivial=plain.name, compared=len(trained))
+    against = f"{plain.name!r}, the best answer without features ({number(plain.score)})"
+    how = f"{by_how_much(difference, p)}, corrected for {len(trained)} model{'s' * (len(trained) != 1)}; {table.size}"
+    if p < ALPHA and difference.value > 0:
+        return Finding("BAS001", "passed", f"{best.name} ({number(best.score)}) beats {against} by {how}.", numbers)
+    if difference.high < max(0.0, LITTLE * room if np.isfinite(room) else 0.0):
+        return Finding("BAS001", "issue", f"There is no sign of anything to learn: {best.name}, the best model, differs from "
+                                          f"{against} by {how}.", numbers, DATA)
+    return Finding("BAS001", "tip", f"Cannot tell whether anything was learned: {best.name} differs from {against} by {how}.",
+                   numbers, MORE, undecided=True)
+
+
+def worth_the_complexity(table: Table) -> list[Finding]:
+    """BAS002 and BAS003: does the best model beat the simplest one, and what does a point more cost?"""
+    trained, simple = table.of("model"), table.simplest
+    if len(trained) < 2 or simple is None:
+        why = "only one model was scored" if trained else "no model was scored"
+        return [Finding("BAS002", "not applicable", f"Whether a complex model pays was not tested: {why}.")]
+    best = trained[0]
+    if best is simple:
+        rest = [row for row in trained if row is not simple]
+        difference, p = table.better(simple, rest[0]), NAN
+        return [Finding("BAS002", "passed", f"The simplest model, {simple.name}, is also the best: nothing more complex is "
+                        f"needed. Next comes {rest[0].name}, worse by {by_how_much(difference, p)}; {table.size}.",
+                        evidence(table, difference, p, best=best.name, simplest=simple.name),
+                        NextStep(f"go on with {simple.name}", "refinement"))]
+    difference, p = table.compared([row for row in trained if row is not simple], simple)[best.name]
+    numbers = evidence(table, difference, p, best=best.name, simplest=simple.name, compared=len(trained) - 1)
+    how = f"{by_how_much(difference, p)}, corrected for {len(trained) - 1} comparison{'s' * (len(trained) != 2)}; {table.size}"
+    first = _verdict(table, best, simple, difference, p, how, numbers)
+    return [first, _price(table, best, simple, difference)]
+
+
+def _verdict(table: Table, best: Row, simple: Row, difference: Any, p: float, how: str, numbers: dict[str, Any]) -> Finding:
+    if p < ALPHA and difference.value > 0:
+        return Finding("BAS002", "passed", f"{best.name} beats {simple.name}, the simplest model, by {how}.", numbers,
+                       NextStep(f"go on with {best.name} if its price is right", "refinement"))
+    take = NextStep(f"go on with {simple.name}", "refinement")
+    if difference.high < table.points(simple):
+        return Finding("BAS002", "tip", f"Take the simple one: {best.name} is better than {simple.name} by {how}: less than a "
+                                        "point at best.", numbers, take)
+    return Finding("BAS002", "tip", f"Cannot tell whether {best.name} is really better than {simple.name}, the simplest model: "
+                                    f"the difference is {how}. Take the simple one until it can be told.",
+                   numbers, MORE, undecided=True)
+
+
+def _price(table: Table, best: Row, simple: Row, difference: Any) -> Finding:
+    """What one point more costs in time."""
+    points = difference.value / table.points(simple)
+    fit, ask = best.fit_seconds - simple.fit_seconds, best.predict_ms - simple.predict_ms
+    numbers = {"points": points, "fit_seconds": fit, "predict_ms": ask, "fit_ratio": best.fit_seconds / simple.fit_seconds
+               if simple.fit_seconds else NAN, "n": table.folds.n}
+    a_point = f" One point costs {_signed(ask / points, 'ms')} a row and {_signed(fit / points, 's')} of fitting." \
+        if points >= 0.1 else ""
+    return Finding("BAS003", "tip", f"{best.name} gains {points:.1f} points over {simple.name} (a point is "
+                                    f"{number(table.points(simple))}) for {_signed(ask, 'ms')} in a single prediction and "
+                                    f"{_signed(fit, 's')} of fitting.{a_point}", numbers)
+
+
+def _signed(value: float, unit: str) -> str:
+    return f"{'+' if value > 0 else '−' if value < 0 else ''}{number(abs(value))} {unit}"
+
+
+def rules_of_thumb(table: Table) -> list[Finding]:
+    """BAS004: does a heuristic do as well as what was trained?"""
+    rule, trained = table.first("heuristic"), table.of("model")
+    if rule is None or not trained:
+        return []
+    difference, p = table.compared(trained, rule)[trained[0].name]
+    numbers = evidence(table, difference, p, heuristic=rule.name, best=trained[0].name, compared=len(trained))
+    how = f"{by_how_much(difference, p)}; {table.size}"
+    if difference.value <= 0:
+        worse = "worse" if difference.high < 0 else "not better"
+        return [Finding("BAS004", "issue", f"No trained model beats the rule {rule.name!r} ({number(rule.score)}): the best, "
+                        f"{trained[0].name}, is {worse}: {how}.", numbers,
+                        NextStep("start with the rule, and give the models what it knows as a feature", "data"))]
+    if p < ALPHA:
+        return [Finding("BAS004", "passed", f"{trained[0].name} beats the rule {rule.name!r} ({number(rule.score)}) by {how}.",
+                        numbers)]
+    return [Finding("BAS004", "tip", f"Cannot tell whether {trained[0].name} is better than the rule {rule.name!r}: the "
+                    f"difference is {how}.", numbers, MORE, undecided=True)]
+
+
+def failures(table: Table) -> list[Finding]:
+    """BAS005: rows without a score. BAS012: what warned."""
+    found = []
+    for row in table.rows:
+        if row.error:
+            remedy = "test the rule on a few rows of X by itself" if row.kind == "heuristic" else \
+                "fit it on X by itself; for tables that are not all numbers put prepare(X) before it"
+            call = None if row.kind == "heuristic" else "make_pipeline(prepare(X), model)"
+            found.append(Finding("BAS005", "issue", f"{row.name} has no score: it {row.note}.", {"name": row.name,
+                                 "error": row.error}, NextStep(remedy, "exploration", call)))
+        elif not row.measured and row.scores:
+            found.append(Finding("BAS005", "issue", f"{row.name} has no score: {row.note}.", {"name": row.name},
+                                 NextStep("choose a metric that is defined on these rows", "planning")))
+    for row in table.rows:
+        if row.warned:
+            more = f" (and {len(row.warned) - 1} more)" if len(row.warned) > 1 else ""
+            found.append(Finding("BAS012", "tip", f"{row.name} warned: {row.warned[0]}{more}",
+                                 {"name": row.name, "warnings": row.warned}))
+    return found
+
+
+def too_good(table: Table, problem: Problem, seed: int) -> list[Finding]:
+    """BAS006: a score that is too good to be true, or that one column reaches alone."""
+    best, plain = table.first("model"), table.first("trivial")
+    if best is None or plain is None:
+        return []
+    room = table.headroom(plain)
+    gain = table.metric.sign * (best.score - plain.score) / room if np.isfinite(room) else NAN
+    alone = _columns_alone(table, problem, best, plain, seed) if gain >= LEAK_FROM else {}
+    perfect = best.score >= PERFECT if (table.metric.low, table.metric.high) == (0, 1) and table.metric.greater_is_better \
+        else gain >= PERFECT
+    if not perfect and not alone:
+        return []
+    parts = [f"{best.name} is almost perfect ({number(best.score)})"] if perfect else []
+    parts += [f"the column {name!r} alone reaches {number(score)}" for name, score in list(alone.items())[:3]]
+    text = "; ".join(parts)
+    return [Finding("BAS006", "tip", f"Too good to be true? {text[0].upper()}{text[1:]}; {table.size}.",
+                    {"best": best.name, "score": best.score, "alone": alone, "n": table.folds.n},
+                    NextStep("make sure that every column is known at the time of the prediction, and that no row stands on "
+                             "both sides of a split", "data", "check_quality(data)"))]
+
+
+def _columns_alone(table: Table, problem: Problem, best: Row, plain: Row, seed: int) -> dict[str, float]:
+    """Columns from which a small tree gets nearly what the best model gets from all, on the first fold."""
+    X, (train, test) = problem.X, table.folds.pairs[0]
+    if not isinstance(X, (pd.DataFrame, np.ndarray)) or not 2 <= X.shape[1] <= LEAK_COLUMNS:
+        return {}
+    draw = np.random.default_rng(seed)
+    fold = tuple(np.sort(draw.choice(rows, LEAK_ROWS, replace=False)) if len(rows) > LEAK_ROWS else rows for rows in (train, test))
+    kinds = column_kinds(X)
+    sign, found = table.metric.sign, {}
+    wanted = sign * plain.scores[0] + LEAK_SHARE * sign * (best.scores[0] - plain.scores[0])
+    make = DecisionTreeClassifier if problem.task == "classification" else DecisionTreeRegressor
+    for name in (*kinds["number"], *kinds["category"], *kinds["date"]):
+        one = X[[name]] if isinstance(X, pd.DataFrame) else X[:, [name]]
+        tree = make_pipeline(prepare(one, style="tree"), make(max_depth=4, min_samples_leaf=5, random_state=seed))
+        part = Problem(one, problem.y, problem.task, problem.metric, problem.classes, problem.positive)
+        outcome = measure(part, Candidate(str(name), "model", tree), (fold[0], fold[1]), seed, alone=False)
+        if sign * outcome.score >= wanted:
+            found[str(name)] = outcome.score
+    return dict(sorted(found.items(), key=lambda item: -sign * item[1]))
+
+
+def elsewhere(table: Table) -> list[Finding]:
+    """BAS008 and BAS009: the best model against what people reach and what was published."""
+    best = table.first("model", "heuristic")
+    if best is None:
+        return []
+    return [_against(table, best, row) for row in (*table.of("human"), *table.of("published"))]
+
+
+def _against(table: Table, best: Row, other: Row) -> Finding:
+    code, what = ("BAS008", "what people reach") if other.kind == "human" else ("BAS009", f"the published {other.name}")
+    sign = table.metric.sign
+    low, high = sorted((sign * best.low, sign * best.high))
+    bounds = [sign * value for value in (other.low, other.high) if np.isfinite(value)] or [sign * other.score]
+    rest = "" if not np.isfinite(other.n) else f", n = {int(other.n):,}"
+    said = f"{number(best.score)} ({span(best.low, best.high)}; {table.size}) against {number(other.score)}{rest}"
+    numbers = {"best": best.name, "score": best.score, "low": best.low, "high": best.high, "other": other.score,
+               "other_low": other.low, "other_high": other.high, "n": table.folds.n}
+    if low > max(bounds):
+        return Finding(code, "passed", f"{best.name} is above {what}: {said}.", numbers)
+    if high < min(bounds):
+        step = NextStep("find out what the errors have in common: this much can be avoided", "refinement") \
+            if other.kind == "human" else NextStep("repeat the published result first", "exploration", "reproduce(result)")
+        return Finding(code, "tip", f"{best.name} is below {what}: {said}.", numbers, step)
+    return Finding(code, "tip", f"Cannot tell {best.name} from {what}: {said}.", numbers, undecided=True)
+
+
+def about_the_data(table: Table, problem: Problem, notes: Sequence[str], dated: Sequence[str]) -> list[Finding]:
+    """BAS007, BAS010, BAS011 and BAS013: what limits the comparison."""
+    found, n = [], len(problem.y)
+    counts = pd.Series(problem.y).value_counts() if problem.task == "classification" else pd.Series([n])
+    share = counts.iloc[0] / n
+    if problem.task == "classification" and problem.metric.name == "accuracy" and share >= IMBALANCE:
+        found.append(Finding("BAS007", "tip", f"Accuracy misleads here: always saying {str(counts.index[0])!r} is right for "
+                             f"{share:.1%} of {n:,} rows.", {"share": share, "n": n},
+                             NextStep("choose a metric that weighs the classes", "planning",
+                                      'baselines(data, metric="balanced_accuracy")')))
+    found += [Finding("BAS010", "tip", note, {"n": table.folds.n, "folds": len(table.folds.pairs)}) for note in notes]
+    rare = problem.task == "classification" and counts.iloc[-1] < FEW_OF_CLASS
+    if n < FEW or rare:
+        few = f"{n} rows" if n < FEW else f"{counts.iloc[-1]} rows of class {str(counts.index[-1])!r}"
+        found.append(Finding("BAS011", "tip", f"There are only {few}: differences between models are hard to tell.",
+                             {"n": n, "rarest": int(counts.iloc[-1])},
+                             NextStep("collect or label more rows before tuning", "data")))
+    if dated:
+        found.append(Finding("BAS013", "tip", f"The rows have dates ({', '.join(map(repr, dated[:3]))}), but the folds are "
+                             "shuffled: scores are too high if the model is to predict the future.", {"columns": list(dated)},
+                             NextStep("say which column orders the rows", "exploration", f"baselines(data, time={dated[0]!r})")))
+    return found
+
+
+def all_findings(table: Table, problem: Problem, *, dated: Sequence[str], seed: int) -> tuple[Finding, ...]:
+    """Every finding, the most important first within its severity."""
+    return (anything_learned(table), *worth_the_complexity(table), *rules_of_thumb(table),
+            *too_good(table, problem, seed), *elsewhere(table),
+            *about_the_data(table, problem, table.folds.notes, dated), *failures(table))
+
+

@@ -1,0 +1,292 @@
+"""What a person hands to `baselines`, checked and brought into one form before any work."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.dummy import DummyClassifier, DummyRegressor
+
+from ..foundation import _roles, _scores
+from ..foundation.dataset import Dataset, load_dataset
+from ..foundation.errors import BadInputError, UnknownNameError, did_you_mean, one_of
+from ..foundation.intervals import bootstrap_interval
+from ..foundation.metrics import get_metric
+from . import _columns
+from ._measure import Candidate, Problem, understood
+from .pipelines import default_models
+
+FEWEST = 10  # rows
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The problem with what else is known about its rows."""
+
+    problem: Problem
+    groups: np.ndarray | None = None
+    times: np.ndarray | None = None
+    time: Any = None  # the name of the column of times
+    text: tuple[Any, ...] = ()
+    about: dict[str, Any] | None = None  # name and version of the data set
+
+
+def pose(data: Any, y: Any, *, metric: Any, task: str | None, groups: Any, time: Any, positive: Any, **roles: Any) -> Asked:
+    """The problem behind a data set or behind features and target."""
+    if isinstance(y, str):
+        roles, y = {**roles, "target": y}, None
+    if task is not None:
+        one_of(task, _roles.TASKS, "task", noun="Tasks")
+    if y is None:
+        return _from_dataset(data, metric, task, groups, time, positive, roles)
+    for name in ("target", "drop"):
+        if roles.get(name):
+            raise BadInputError(f"`{name}` must be left out when `y` is given. Got {roles[name]!r}. "
+                                "Pass the data set alone, or X and y.")
+    X = _columns.as_table(data)
+    if 0 in X.shape:
+        raise BadInputError(f"`data` must have rows and columns. Got shape {X.shape}.")
+    group_rows, time_rows = _aligned(groups, X, "groups"), _aligned(time, X, "time")
+    features = X.drop(columns=[groups]) if isinstance(groups, str) and groups else X  # the name of a group is no feature
+    problem = _problem(features, y, metric, task, positive)
+    return Asked(problem, group_rows, time_rows, time if isinstance(time, str) else None, _names(roles.get("text")))
+
+
+def _from_dataset(data: Any, metric: Any, task: Any, groups: Any, time: Any, positive: Any, roles: dict[str, Any]) -> Asked:
+    named = {"group": groups if isinstance(groups, str) else None, "time": time if isinstance(time, str) else None}
+    found = load_dataset(data, task=task, **named, **{k: v for k, v in roles.items() if v})
+    if found.y is None:
+        raise BadInputError("`target` must name the column to predict. Got none. "
+                            + did_you_mean("", found.frame.columns, noun="Columns"))
+    X = found.X
+    positive = found.positive if positive is None else positive
+    problem = _problem(X, found.y, metric, found.task, positive)
+    own_groups = found.groups if groups is None or isinstance(groups, str) else groups
+    own_times = found.time if time is None or isinstance(time, str) else time
+    about = {"data": found.name, "version": found.version, "target": found.roles["target"]}
+    return Asked(problem, _aligned(own_groups, X, "groups"), _aligned(own_times, X, "time"), found.roles["time"],
+                 tuple(found.roles["text"]), about)
+
+
+def _names(value: Any) -> tuple[Any, ...]:
+    return (value,) if isinstance(value, str) else tuple(value or ())
+
+
+def _aligned(values: Any, X: Any, argument: str) -> np.ndarray | None:
+    """One value a row, from a column's name or from the values themselves."""
+    if values is None or (isinstance(values, str) and not values):
+        return None
+    if isinstance(values, str):
+        known = X.columns if isinstance(X, pd.DataFrame) else ()
+        if values not in known:
+            raise UnknownNameError(f"`{argument}` must be a column of the data, or one value for each row. Got {values!r}. "
+                                   + did_you_mean(values, known, noun="Columns"))
+        values = X[values]
+    column = values if isinstance(values, pd.Series) else pd.Series(np.asarray(values))
+    if len(column) != X.shape[0]:
+        raise BadInputError(f"`{argument}` must have one value for each row. Got {len(column)} for {X.shape[0]} rows.")
+    if getattr(column.dtype, "tz", None) is not None:
+        column = column.dt.tz_convert("UTC").dt.tz_localize(None)
+    if isinstance(column.dtype, pd.PeriodDtype):
+        column = column.dt.to_timestamp()
+    return column.to_numpy() if column.dtype.kind in "biufM" else column.to_numpy(dtype=object)
+
+
+def _problem(X: Any, y: Any, metric: Any, task: str | None, positive: Any) -> Problem:
+    column = _scores.one_column(y, "y")
+    if len(column) != X.shape[0]:
+        raise BadInputError(f"`y` must have one value for each row of X. Got {len(column)} for {X.shape[0]} rows.")
+    if len(column) < FEWEST:
+        raise BadInputError(f"`y` must have at least {FEWEST} rows. Got {len(column)}. Bring more rows.")
+    absent = int(pd.isna(column).sum())
+    if absent:
+        raise BadInputError(f"`y` must have no missing values. Got {absent} of {len(column)}. Leave those rows out.")
+    codes, found = _scores.distinct(column)
+    if len(found) < 2:
+        raise BadInputError(f"`y` must have at least two different values. Got {found[0]!r} in every row.")
+    task = task or infer_task(column)
+    if task == "regression":
+        return Problem(X, _numbers(column), task, get_metric(metric, task=task))
+    classes = _scores.in_order(found)
+    place = {label: i for i, label in enumerate(classes)}
+    codes = np.array([place[label] for label in found])[codes]
+    if len(classes) > max(50, len(column) / 2):
+        raise BadInputError(f"`y` must hold classes that come back. Got {len(classes)} classes in {len(column)} rows. "
+                            "Did you mean task='regression'?")
+    kinds = {type(label) for label in classes}
+    labels = np.array(classes, dtype=None if len(kinds) == 1 else object)[codes]
+    if positive is not None:
+        one_of(positive, classes, "positive", noun="Labels")
+    if len(classes) == 2 and positive is None:
+        positive = _scores.positive_of(classes, np.bincount(codes))
+    metric = get_metric(metric, task=task, y=labels)
+    return Problem(X, labels, task, metric, tuple(classes), positive if len(classes) == 2 else None)
+
+
+def infer_task(y: Any) -> str:
+    """"regression" for numbers, unless they are few different whole ones; "classification" for all else."""
+    column = pd.Series(y)
+    dtype = column.dtype
+    if isinstance(dtype, pd.CategoricalDtype) or pd.api.types.is_bool_dtype(dtype):
+        return "classification"
+    if not pd.api.types.is_numeric_dtype(dtype):
+        column = column.infer_objects()
+        if not pd.api.types.is_numeric_dtype(column.dtype) or pd.api.types.is_bool_dtype(column.dtype):
+            return "classification"
+    whole = bool((column == column.round()).all())
+    return "classification" if whole and column.nunique() <= _roles.MOST_CLASSES else "regression"
+
+
+def _numbers(y: Any) -> np.ndarray:
+    try:
+        values = np.asarray(y, dtype=float)
+    except (TypeError, ValueError):
+        raise BadInputError("`y` must hold numbers for a regression. Got other values. "
+                            "Did you mean task='classification'?") from None
+    if not np.isfinite(values).all():
+        raise BadInputError(f"`y` must hold finite numbers. Got {int((~np.isfinite(values)).sum())} infinite ones. "
+                            "Leave those rows out.")
+    return values
+
+
+def trivial(task: str, seed: int) -> list[Candidate]:
+    """The answers that need no features."""
+    if task == "regression":
+        made = {"mean": DummyRegressor(strategy="mean"), "median": DummyRegressor(strategy="median")}
+    else:
+        made = {"majority": DummyClassifier(strategy="prior"),
+                "stratified": DummyClassifier(strategy="stratified", random_state=seed)}
+    return [Candidate(name, "trivial", model) for name, model in made.items()]
+
+
+def as_models(models: Any, asked: Asked, seed: int) -> list[Candidate]:
+    """The models to train: the default ones, a choice of them by name, or the person's own."""
+    usual: dict[str, Any] = {}
+    chosen = [models] if isinstance(models, str) or hasattr(models, "fit") else models
+    if chosen is None or (not isinstance(chosen, Mapping) and any(isinstance(model, str) for model in chosen)):
+        usual = default_models(asked.problem.task, asked.problem.X, time=asked.time, text=asked.text, seed=seed)
+    if chosen is None:
+        chosen = usual
+    pairs: list[tuple[str, Any]] = []
+    for item in chosen.items() if isinstance(chosen, Mapping) else chosen:
+        if isinstance(item, str):
+            one_of(item, usual, "models", noun="Default models")
+            item = (item, usual[item])
+        name, model = item if isinstance(item, (tuple, list)) and len(item) == 2 else (_label(item), item)
+        if isinstance(model, type) or not (hasattr(model, "fit") and hasattr(model, "predict")):
+            what = f"the class {model.__name__}; write {model.__name__}()" if isinstance(model, type) else f"{model!r:.80}"
+            raise BadInputError(f"`models` must be estimators with `fit` and `predict`. Got {what}.")
+        pairs.append((str(name), model))
+    return [Candidate(name, "model", model) for name, model in pairs]
+
+
+def _label(model: Any) -> str:
+    """How an estimator is called: by its class, and a pipeline by the class of its last step."""
+    last = model.steps[-1][1] if hasattr(model, "steps") else model
+    return type(last).__name__
+
+
+def as_heuristics(heuristics: Any) -> list[Candidate]:
+    """Functions of the features, each with a name."""
+    items = list(heuristics.items()) if isinstance(heuristics, Mapping) else \
+        [("", heuristics)] if callable(heuristics) else [("", rule) for rule in heuristics or ()]
+    found = []
+    for number, (name, rule) in enumerate(items, 1):
+        if not name and isinstance(rule, (tuple, list)) and len(rule) == 2:
+            name, rule = rule
+        if not callable(rule):
+            raise BadInputError(f"`heuristics` must be functions that take X and give one prediction a row. Got {rule!r:.80}.")
+        own = getattr(rule, "__name__", type(rule).__name__)
+        found.append(Candidate(str(name or (f"rule {number}" if own == "<lambda>" else own)), "heuristic", rule))
+    return found
+
+
+def unique_names(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """The same candidates; a name that is taken gets a number."""
+    taken: dict[str, int] = {}
+    found = []
+    for candidate in candidates:
+        taken[candidate.name] = count = taken.get(candidate.name, 0) + 1
+        found.append(candidate if count == 1 else Candidate(f"{candidate.name} {count}", candidate.kind, candidate.what))
+    return found
+
+
+@dataclass(frozen=True)
+class Quoted:
+    """A score that was measured elsewhere."""
+
+    name: str
+    kind: str  # "published" or "human"
+    score: float
+    low: float = math.nan
+    high: float = math.nan
+    n: float = math.nan
+    source: str = ""
+
+
+def as_published(published: Iterable[Any]) -> list[Quoted]:
+    """Published results; each says where it was published."""
+    items = [published] if isinstance(published, Mapping) else list(published or ())
+    found = []
+    for item in items:
+        if not isinstance(item, Mapping) or not {"name", "score", "source"} <= {k for k in item if item[k] not in (None, "")}:
+            raise BadInputError("`published` must be dicts with 'name', 'score' and 'source' (where it can be read up), and "
+                                f"if known 'low', 'high' and 'n'. Got {item!r:.120}.")
+        found.append(Quoted(str(item["name"]), "published", source=str(item["source"]), **_quoted(item, "published")))
+    return found
+
+
+def _quoted(item: Mapping[str, Any], argument: str) -> dict[str, float]:
+    unknown = set(item) - {"name", "score", "source", "low", "high", "n"}
+    if unknown:
+        raise BadInputError(f"`{argument}` must have the keys name, score, source, low, high and n. Got {sorted(unknown)} too.")
+    values = {}
+    for key in ("score", "low", "high", "n"):
+        value = item.get(key)
+        try:
+            values[key] = math.nan if value is None else float(value)
+        except (TypeError, ValueError):
+            raise BadInputError(f"`{argument}` must have numbers as scores. Got {key}={value!r}.") from None
+    if not math.isfinite(values["score"]) or values["low"] > values["score"] or values["high"] < values["score"]:
+        raise BadInputError(f"`{argument}` must have a finite score from low to high. Got {dict(item)!r:.120}.")
+    return values
+
+
+def as_human(human: Any, problem: Problem, seed: int) -> list[Quoted]:
+    """What people reach: a number, a dict, or their labels, which are scored like the predictions of a model."""
+    if human is None:
+        return []
+    if isinstance(human, Mapping):
+        return [Quoted(str(human.get("name") or "human"), "human", source=str(human.get("source") or ""),
+                       **_quoted(human, "human"))]
+    if isinstance(human, (int, float, np.integer, np.floating)) and not isinstance(human, (bool, np.bool_)):
+        return [Quoted("human", "human", **_quoted({"score": human}, "human"))]
+    table = human.to_numpy(dtype=object) if isinstance(human, (pd.Series, pd.DataFrame)) else np.array(human, dtype=object)
+    table = table.reshape(-1, 1) if table.ndim == 1 else table
+    if table.ndim != 2 or len(table) != len(problem.y):
+        raise BadInputError(f"`human` must be a number, a dict with 'score', or labels for each of the {len(problem.y)} rows "
+                            f"(rows x annotators). Got shape {table.shape}.")
+    return [_scored_people(table, problem, seed)]
+
+
+def _scored_people(table: np.ndarray, problem: Problem, seed: int) -> Quoted:
+    """The mean over annotators, and of their bounds: as if they all erred on the same rows, which is cautious."""
+    found = []
+    for column in table.T:
+        rows = np.flatnonzero(~pd.isna(column))
+        if not len(rows):
+            continue
+        try:
+            labels = understood(pd.Series(column[rows]).infer_objects(), len(rows), problem)
+        except (TypeError, ValueError) as error:
+            raise BadInputError(f"`human` must hold the labels (or values) that the target has. Got something else: an "
+                                f"annotator {error}.") from None
+        found.append(bootstrap_interval(problem.metric, problem.truth(rows), labels, seed=seed))
+    if not found:
+        raise BadInputError("`human` must hold at least one label. Got only missing ones. Leave `human` out.")
+    score, low, high = np.mean(np.array(found, dtype=float), axis=0)
+    people = f"{len(found)} annotators" if len(found) > 1 else "one annotator"
+    n = int((~pd.isna(table)).any(axis=1).sum())
+    return Quoted("human", "human", float(score), float(low), float(high), n, source=people)

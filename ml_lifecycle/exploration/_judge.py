@@ -1,0 +1,170 @@
+"""The measured rows side by side: intervals, paired differences corrected for their number, and what follows from them."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..foundation._render import number
+from ..foundation.intervals import Difference, fold_interval, holm, paired_difference, wilson
+from ..foundation.metrics import Metric
+from ._entries import Quoted
+from ._folds import Folds
+from ._measure import NAN, Candidate, Outcome
+
+ALPHA = 0.05
+FEWEST_CHANGED = 5  # rows by which folds must differ before a difference that is the same in all of them counts
+SIMPLE = ("sklearn.linear_model", "sklearn.naive_bayes", "sklearn.discriminant_analysis", "sklearn.dummy")
+MIDDLING = ("sklearn.tree", "sklearn.neighbors", "sklearn.svm")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One candidate over all folds."""
+
+    name: str
+    kind: str
+    scores: tuple[float, ...] = ()  # one a fold
+    score: float = NAN
+    low: float = NAN
+    high: float = NAN
+    fit_seconds: float = NAN
+    predict_ms: float = NAN
+    n: float = NAN
+    note: str = ""
+    error: str = ""
+    warned: tuple[str, ...] = ()
+    complexity: int = 2  # 0: linear and the like, 1: one tree, neighbours, 2: everything else
+
+    @property
+    def measured(self) -> bool:
+        """Whether there is a score."""
+        return bool(np.isfinite(self.score))
+
+
+@dataclass(frozen=True)
+class Table:
+    """All rows, with what they share."""
+
+    metric: Metric
+    folds: Folds
+    rows: tuple[Row, ...]  # best first, without a score last
+    simplest: Row | None = field(default=None)
+
+    def of(self, *kinds: str) -> list[Row]:
+        """The rows of these kinds that have a score, best first."""
+        return [row for row in self.rows if row.kind in kinds and row.measured]
+
+    def first(self, *kinds: str) -> Row | None:
+        """The best row of these kinds."""
+        return next(iter(self.of(*kinds)), None)
+
+    @property
+    def size(self) -> str:
+        """How much the scores rest on, for the end of a sentence."""
+        count = len(self.folds.pairs)
+        return f"n = {self.folds.n:,}, {count} fold{'s' * (count != 1)}"
+
+    def better(self, a: Row, b: Row) -> Difference:
+        """How much better `a` is than `b`, positive when it is better, over the same folds."""
+        first, second = (self.metric.sign * np.asarray(row.scores) for row in (a, b))
+        found = paired_difference(first, second, test_ratio=self.folds.test_ratio)
+        if np.isfinite(found.p) and found.low == found.high and found.value:  # every fold says exactly the same
+            rows = min(len(test) for _, test in self.folds.pairs)
+            if abs(found.value) * rows < FEWEST_CHANGED and np.isfinite([self.metric.low, self.metric.high]).all():
+                return Difference(found.value, NAN, NAN, NAN)
+        return found
+
+    def compared(self, rows: Sequence[Row], other: Row) -> dict[str, tuple[Difference, float]]:
+        """Each row against `other`: the difference and its p value, corrected for how many are compared (Holm)."""
+        found = [self.better(row, other) for row in rows]
+        return {row.name: (d, float(p)) for row, d, p in zip(rows, found, holm([d.p for d in found]))}
+
+    def points(self, other: Row) -> float:
+        """One point: 0.01 of a score that is bounded by 1, else one percent of the other's score."""
+        return 0.01 if self.metric.high == 1 else 0.01 * abs(other.score)
+
+    def headroom(self, row: Row) -> float:
+        """How far a row is from a perfect score; nan when there is none."""
+        perfect = self.metric.high if self.metric.greater_is_better else self.metric.low
+        return abs(perfect - row.score) if np.isfinite(perfect) and perfect != row.score else NAN
+
+
+def row_of(candidate: Candidate, outcomes: Sequence[Outcome], folds: Folds, metric: Metric) -> Row:
+    """One candidate's outcomes as a row."""
+    failed = [outcome.error for outcome in outcomes if outcome.error]
+    warned = tuple(dict.fromkeys(text for outcome in outcomes for text in outcome.warned))
+    common: dict[str, Any] = {"name": candidate.name, "kind": candidate.kind, "warned": warned}
+    if failed:
+        note = f"failed in {len(failed)} of {len(outcomes)} folds: {failed[0]}"
+        return Row(**common, scores=tuple(o.score for o in outcomes), error=failed[0], note=note)
+    scores = np.array([outcome.score for outcome in outcomes])
+    known = np.isfinite(scores)
+    if not known.any():
+        return Row(**common, scores=tuple(scores), note=f"{metric.label} is undefined in every fold")
+    n = len(np.unique(np.concatenate([test for (_, test), k in zip(folds.pairs, known) if k])))
+    score, low, high = fold_interval(scores, test_ratio=folds.test_ratio, bounds=(metric.low, metric.high))
+    if len(outcomes) == 1:
+        low, high = outcomes[0].low, outcomes[0].high
+    low, high = _unless_perfect(score, low, high, n, metric)
+    return Row(**common, scores=tuple(map(float, scores)), score=score, low=low, high=high, n=n,
+               fit_seconds=float(np.median([o.fit_seconds for o in outcomes])), complexity=_complexity(candidate.what),
+               predict_ms=_median([o.predict_ms for o in outcomes]),
+               note="" if known.all() else f"undefined in {int((~known).sum())} of {len(scores)} folds")
+
+
+def _unless_perfect(score: float, low: float, high: float, n: int, metric: Metric) -> tuple[float, float]:
+    """A perfect score in every fold still leaves room for what n rows did not show (Wilson's interval of n in n)."""
+    if (metric.low, metric.high) == (0, 1) and low == high and score in (0, 1):
+        room = 1 - wilson(n, n).low
+        return (low, low + room) if score == 0 else (high - room, high)
+    return low, high
+
+
+def _median(values: Iterable[float]) -> float:
+    known = [value for value in values if np.isfinite(value)]
+    return float(np.median(known)) if known else NAN
+
+
+def _complexity(what: Any) -> int:
+    module = type(what.steps[-1][1] if getattr(what, "steps", None) else what).__module__
+    return 0 if module.startswith(SIMPLE) else 1 if module.startswith(MIDDLING) else 2
+
+
+def quoted_row(quoted: Quoted) -> Row:
+    """A score that was measured elsewhere as a row."""
+    return Row(quoted.name, quoted.kind, score=quoted.score, low=quoted.low, high=quoted.high, n=quoted.n, note=quoted.source)
+
+
+def table_of(rows: Sequence[Row], folds: Folds, metric: Metric) -> Table:
+    """The rows in order, best first."""
+    ordered = sorted(rows, key=lambda row: -metric.sign * row.score if row.measured else np.inf)
+    trained = [row for row in rows if row.kind == "model" and row.measured]
+    return Table(metric, folds, tuple(ordered), min(trained, key=lambda row: row.complexity, default=None))
+
+
+def frame_of(table: Table) -> pd.DataFrame:
+    """The rows as the frame of the report."""
+    count = len(table.folds.pairs)
+    return pd.DataFrame({
+        "name": [row.name for row in table.rows],
+        "score": [row.score for row in table.rows], "low": [row.low for row in table.rows],
+        "high": [row.high for row in table.rows],
+        "fit_seconds": [row.fit_seconds for row in table.rows], "predict_ms": [row.predict_ms for row in table.rows],
+        "kind": [row.kind for row in table.rows],
+        "folds": [float(count) if row.scores else NAN for row in table.rows], "n": [row.n for row in table.rows],
+        "note": [row.note for row in table.rows],
+    })
+
+
+def span(low: float, high: float) -> str:
+    """Two bounds in words."""
+    return f"{number(low)} to {number(high)}" if np.isfinite(low) and np.isfinite(high) else "no interval"
+
+
+def by_how_much(difference: Difference, p: float) -> str:
+    """A difference with its interval and its p value."""
+    p_text = "" if not np.isfinite(p) else ", p < 0.001" if p < 0.001 else f", p = {p:.3f}"
+    return f"{number(difference.value)} ({span(difference.low, difference.high)}{p_text})"

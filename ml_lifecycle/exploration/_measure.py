@@ -1,0 +1,229 @@
+"""One candidate on one fold: fitted, asked, scored and timed; whatever goes wrong stays here."""
+
+import time
+import warnings
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed, effective_n_jobs
+from sklearn.base import clone
+from tqdm import tqdm
+
+from ..foundation.intervals import bootstrap_interval
+from ..foundation.metrics import Metric, Predictions, predict_with
+from . import _columns
+from ._folds import Folds, Pair
+
+NAN = float("nan")
+ROWS_TIMED = 5  # single rows that a candidate is timed on in each fold
+PATIENCE = 0.5  # seconds after which no further row is timed
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is to be predicted from what, and how it is judged."""
+
+    X: Any  # frame, array or CSR matrix
+    y: np.ndarray
+    task: str
+    metric: Metric
+    classes: tuple[Any, ...] = ()
+    positive: Any = None
+
+    def truth(self, rows: np.ndarray) -> np.ndarray:
+        """The target of some rows."""
+        taken: np.ndarray = self.y[rows]
+        return taken
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One row of the comparison that is measured on the folds."""
+
+    name: str
+    kind: str  # "trivial", "model" or "heuristic"
+    what: Any  # an unfitted estimator, or a function of the features
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one candidate did on one fold."""
+
+    score: float = NAN
+    low: float = NAN  # bounds from the rows of this fold, for a comparison on a single fold
+    high: float = NAN
+    fit_seconds: float = NAN
+    predict_ms: float = NAN
+    error: str = ""  # "ValueError: what it said"
+    warned: tuple[str, ...] = field(default=())  # "ConvergenceWarning: what it said"
+
+
+def measure_all(
+    problem: Problem, candidates: Iterable[Candidate], folds: Folds, *, n_jobs: int | None = None, seed: int = 0
+) -> list[list[Outcome]]:  # for each candidate one outcome a fold
+    """Measure every candidate on the very same folds; models in parallel, functions of the person in this process."""
+    candidates, alone = list(candidates), len(folds.pairs) == 1
+    apart = effective_n_jobs(n_jobs) != 1
+    stay = {c.name for c in candidates if apart and (c.kind == "heuristic" or not _travels(c.what))}
+    tasks = [(candidate, number) for candidate in candidates for number in range(len(folds.pairs))]
+    away, here = ([t for t in tasks if (t[0].name in stay) is home] for home in (False, True))
+    asked = replace(problem, X=None, y=None)  # table and target travel by themselves, so that a cluster gets them once
+    bar = tqdm(total=len(tasks), desc="baselines", unit="fit", delay=2, leave=False)
+
+    def sent() -> Iterable[Any]:
+        for candidate, number in away:
+            yield delayed(_task)(problem.X, problem.y, asked, candidate, folds.pairs[number], seed, alone)
+            bar.update()
+
+    with bar:
+        done = list(Parallel(n_jobs=n_jobs)(sent()))
+        for candidate, number in here:
+            done.append(measure(problem, candidate, folds.pairs[number], seed, alone))
+            bar.update()
+    found = {(candidate.name, number): outcome for (candidate, number), outcome in zip([*away, *here], done)}
+    return [[found[candidate.name, number] for number in range(len(folds.pairs))] for candidate in candidates]
+
+
+def _task(X: Any, y: Any, asked: Problem, candidate: Candidate, fold: Pair, seed: int, alone: bool) -> Outcome:
+    return measure(replace(asked, X=X, y=y), candidate, fold, seed, alone)
+
+
+def _travels(what: Any) -> bool:
+    """Whether an object can be sent to another process."""
+    from joblib.externals import cloudpickle
+
+    try:
+        cloudpickle.dumps(what)
+    except Exception:  # noqa: BLE001 - whatever it raises, the object stays here
+        return False
+    return True
+
+
+def measure(problem: Problem, candidate: Candidate, fold: Pair, seed: int, alone: bool) -> Outcome:
+    """Fit on the one side, score on the other; an exception becomes part of the outcome."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            done = _measured(problem, candidate, fold, seed, alone)
+        except Exception as error:  # noqa: BLE001 - one that fails must not take the others with it
+            done = {"error": f"{type(error).__name__}: {_one_line(error)}"}
+    said = dict.fromkeys(f"{w.category.__name__}: {_one_line(w.message)}" for w in caught)
+    return Outcome(**done, warned=tuple(said))
+
+
+def _one_line(error: object) -> str:
+    return (" ".join(str(error).split()) or "no message")[:200]
+
+
+def _measured(problem: Problem, candidate: Candidate, fold: Pair, seed: int, alone: bool) -> dict[str, Any]:
+    train, test = fold
+    features, truth = _columns.take(problem.X, test), problem.truth(test)
+    seconds, ask = 0.0, candidate.what
+    if candidate.kind != "heuristic":
+        model = seeded(clone(candidate.what, safe=False), seed)
+        learned_from = _columns.take(problem.X, train)
+        start = time.perf_counter()
+        fitted = model.fit(learned_from, problem.truth(train))
+        seconds = time.perf_counter() - start
+        model = fitted if hasattr(fitted, "predict") else model
+        said = predict_with(model, features, task=problem.task, classes=problem.classes or None, positive=problem.positive)
+        ask = model.predict
+    else:
+        said = understood(candidate.what(features), len(test), problem)
+    _check(said)
+    done = {"score": problem.metric.score(truth, said), "fit_seconds": seconds, "predict_ms": one_row_ms(ask, features)}
+    if alone:
+        _, done["low"], done["high"] = bootstrap_interval(problem.metric, truth, said, seed=seed)
+    return done
+
+
+def _check(said: Predictions) -> None:
+    for part in (said.values, said.proba):
+        if part is not None and not np.isfinite(part).all():
+            raise ValueError(f"{int((~np.isfinite(part)).sum())} predictions are missing or infinite")
+
+
+def seeded(model: Any, seed: int) -> Any:
+    """The same model with every random state that was left open set, so that the result can be repeated."""
+    if hasattr(model, "get_params"):
+        names = [name for name, value in model.get_params().items()
+                 if value is None and (name == "random_state" or name.endswith("__random_state"))]
+        if names:
+            model.set_params(**dict.fromkeys(names, seed))
+    return model
+
+
+def one_row_ms(ask: Callable[[Any], Any], features: Any) -> float:
+    """Median milliseconds for one row alone, over a few rows after a first one that does not count."""
+    rows = [_columns.take(features, slice(i, i + 1)) for i in range(min(ROWS_TIMED, features.shape[0]))]
+    seconds: list[float] = []
+    try:
+        ask(rows[0])
+        for row in rows:
+            start = time.perf_counter()
+            ask(row)
+            seconds.append(time.perf_counter() - start)
+            if sum(seconds) > PATIENCE:
+                break
+    except Exception:  # noqa: BLE001 - a rule that needs many rows at once cannot be timed on one
+        return NAN
+    return float(np.median(seconds)) * 1000
+
+
+def understood(output: Any, n: int, problem: Problem) -> Predictions:
+    """The predictions behind what a function (or a person) said: labels, scores, probabilities or values."""
+    given = np.asarray(output)
+    given = given[:, 0] if given.ndim == 2 and given.shape[1] == 1 else given
+    if given.ndim == 0 or len(given) != n:
+        raise ValueError(f"gave {'one value' if given.ndim == 0 else f'{len(given)} values'} for {n} rows")
+    if pd.isna(given).any():
+        raise ValueError(f"{int(pd.isna(given).sum())} predictions are missing")
+    if problem.task == "regression":
+        return Predictions(values=given.astype(float))
+    if given.ndim == 2:
+        if given.shape[1] != len(problem.classes):
+            raise ValueError(f"gave {given.shape[1]} columns for {len(problem.classes)} classes")
+        return _said(problem, given.argmax(axis=1), given.astype(float))
+    place = {label: i for i, label in enumerate(problem.classes)}
+    values = given.tolist()
+    if all(value in place for value in values):
+        return _said(problem, np.array([place[value] for value in values]))
+    return _scored(given, problem)
+
+
+def _scored(given: np.ndarray, problem: Problem) -> Predictions:
+    """Numbers that are no labels: how likely the positive one of two classes is."""
+    if len(problem.classes) != 2 or given.dtype.kind not in "biuf":
+        unknown = [value for value in dict.fromkeys(given.tolist()) if value not in problem.classes]
+        raise ValueError(f"gave {unknown[0]!r}, which is none of the classes {list(problem.classes)[:5]}")
+    yes = list(problem.classes).index(problem.positive)
+    if given.dtype.kind == "b":
+        return _said(problem, np.where(given, yes, 1 - yes))
+    score = given.astype(float)
+    share = bool(np.isfinite(score).all() and score.min() >= 0 and score.max() <= 1)
+    if share:
+        return _said(problem, np.where(score >= 0.5, yes, 1 - yes), _columns_for(yes, 1 - score, score))
+    if problem.metric.needs == "labels" or problem.metric.probabilities:
+        needs = "probabilities from 0 to 1" if problem.metric.probabilities else "labels, or probabilities from 0 to 1"
+        raise ValueError(f"gave scores from {score.min():.3g} to {score.max():.3g}; {problem.metric.name} needs {needs}")
+    codes = np.where(score >= np.median(score), yes, 1 - yes)
+    return Predictions(labels=_labels(problem, codes), classes=problem.classes, positive=problem.positive,
+                       scores=_columns_for(yes, -score, score))
+
+
+def _columns_for(yes: int, other: np.ndarray, positive: np.ndarray) -> np.ndarray:
+    return np.column_stack([other, positive] if yes == 1 else [positive, other])
+
+
+def _labels(problem: Problem, codes: np.ndarray) -> np.ndarray:
+    kinds = {type(label) for label in problem.classes}
+    return np.array(problem.classes, dtype=None if len(kinds) == 1 else object)[codes]
+
+
+def _said(problem: Problem, codes: np.ndarray, proba: np.ndarray | None = None) -> Predictions:
+    sure = np.eye(len(problem.classes))[codes]
+    return Predictions(labels=_labels(problem, codes), proba=sure if proba is None else proba, classes=problem.classes,
+                       positive=problem.positive)

@@ -1,0 +1,156 @@
+"""One lesson through papermill: executed whole, or an account of where and why it stopped."""
+
+import hashlib
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from nbformat import NotebookNode
+from papermill.exceptions import PapermillExecutionError
+
+from .kernel import KernelGuard, kernel_class
+
+CellHook = Callable[[int, int, str], None]  # (number of the cell, cells in all, what it is about)
+_LOGGERS = ("papermill", "papermill.translators", "papermill.utils", "traitlets", "asyncio", "nbclient")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How the execution of a lesson ended."""
+
+    state: str  # "done", "failed" or "interrupted"
+    notebook: NotebookNode | None  # as far as it came; None when no kernel came up
+    seconds: float  # wall time
+    message: str = ""  # what stopped it, in one line
+    traceback: str = ""  # the whole story, for --debug
+
+
+def execute(
+    lesson: Path,  # the notebook
+    parameters: dict[str, Any],  # for its `parameters` cell
+    *,
+    cwd: Path,  # where the kernel works
+    timeout: float,  # seconds for the whole lesson
+    guard: KernelGuard,  # holds the kernel
+    on_cell: CellHook = lambda number, total, about: None,  # called before each cell
+) -> Outcome:  # never raises for what happens inside the lesson
+    """Execute a lesson in a kernel of its own."""
+    import papermill
+
+    book, begin = nbformat.read(lesson, as_version=4), time.monotonic()
+    place = _Place(book, on_cell)
+    for name in _LOGGERS:
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    message = traceback = ""
+    try:
+        papermill.execute_notebook(
+            book, None, parameters, kernel_name="python3", language="python", progress_bar=False,
+            request_save_on_cell_execute=False, autosave_cell_every=0, kernel_manager_class=kernel_class(guard, cwd),
+            timeout_func=lambda cell: max(0.001, timeout - (time.monotonic() - begin)),
+            on_notebook_start=place.started, on_cell_start=place.cell)
+        message = _incomplete(place.book)
+    except PapermillExecutionError as error:
+        message, traceback = one_line(f"{error.ename}: {error.evalue}"), "\n".join(error.traceback)
+    except CellTimeoutError:
+        message = f"the lesson's time of {timeout:g} s is over; give it more: --timeout SECONDS"
+    except DeadKernelError:
+        message = guard.how_it_died()
+    except RuntimeError as error:  # what jupyter_client raises when a kernel does not come up
+        message = guard.how_it_died() if "died" in str(error).lower() else one_line(str(error))
+    finally:
+        guard.sweep()
+    seconds = time.monotonic() - begin
+    if guard.stopped:
+        return Outcome("interrupted", place.book, seconds, f"interrupted at {place}")
+    if message:
+        return Outcome("failed", place.book, seconds, f"{place}: {message}", traceback)
+    return Outcome("done", place.book, seconds)
+
+
+class _Place:
+    """Follows which cell runs; knows the notebook that is being executed."""
+
+    def __init__(self, source: NotebookNode, on_cell: CellHook) -> None:
+        self.book: NotebookNode | None = None
+        self.on_cell = on_cell
+        self.total, self.number, self.heading = len(source.cells), 0, ""
+
+    def started(self, notebook: NotebookNode) -> None:
+        self.book, self.total = notebook, len(notebook.cells)
+
+    def cell(self, cell: NotebookNode, cell_index: int) -> None:
+        about = about_cell(cell)
+        self.heading = about if cell.cell_type == "markdown" and about else self.heading
+        self.number = cell_index + 1
+        self.on_cell(self.number, self.total, about or self.heading)
+
+    def __str__(self) -> str:
+        if not self.number:
+            return "the start of the kernel"
+        return f"cell {self.number} of {self.total}" + (f" ({self.heading})" if self.heading else "")
+
+
+def about_cell(cell: NotebookNode) -> str:
+    """The first heading of a text cell, or the first comment of a code cell; empty when it has none."""
+    for line in cell.source.splitlines():
+        line = line.strip()
+        if line.startswith("#") and not line.startswith(("#|", "#!")):
+            return one_line(line.lstrip("# "), 60)
+        if cell.cell_type == "code" and line and not line.startswith("#"):
+            return ""
+    return ""
+
+
+def _incomplete(book: NotebookNode | None) -> str:
+    """What is wrong with a notebook that no error stopped; empty when every code cell ran to its end."""
+    if book is None:
+        return "nothing was executed"
+    for number, cell in enumerate(book.cells, 1):
+        if cell.cell_type != "code" or not cell.source.strip() or "skip-execution" in cell.metadata.get("tags", []):
+            continue
+        if any(output.output_type == "error" and output.ename == "SystemExit" for output in cell.outputs):
+            return f"cell {number} left the lesson early (sys.exit)"
+        if cell.execution_count is None or cell.metadata.get("papermill", {}).get("exception"):
+            return f"cell {number} did not run to its end"
+    return ""
+
+
+def tidy(book: NotebookNode) -> NotebookNode:
+    """The executed notebook as it is kept: no progress bars, no trace of this machine's paths in papermill's notes."""
+    for cell in book.cells:
+        if cell.cell_type == "code":
+            cell.outputs = _without_progress(cell.outputs)
+    for name in ("input_path", "output_path", "environment_variables"):
+        book.metadata.get("papermill", {}).pop(name, None)
+    return book
+
+
+def _without_progress(outputs: list[NotebookNode]) -> list[NotebookNode]:
+    """Progress bars rewrite their line on stderr, and end with an empty one."""
+    def progress(output: NotebookNode) -> bool:
+        return output.output_type == "stream" and output.name == "stderr" and (
+            "\r" in "".join(output.text) or not "".join(output.text).strip())
+
+    return [output for output in outputs if not progress(output)]
+
+
+def notebook_bytes(book: NotebookNode) -> bytes:
+    """A notebook as the bytes of its file."""
+    text: str = nbformat.writes(nbformat.from_dict(book), version=4)
+    return (text + "\n").encode()
+
+
+def sha(content: bytes) -> str:
+    """The name of a content."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def one_line(text: object, most: int = 400) -> str:
+    """A text in one line of limited length."""
+    line = " ".join(str(text).split())
+    return line if len(line) <= most else line[: most - 1] + "…"

@@ -1,0 +1,173 @@
+"""The report site of a project: plain HTML files that need no network, no script and no server."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from html import escape
+from pathlib import Path
+from string import Template
+from typing import TYPE_CHECKING, Any
+
+from ml_lifecycle.foundation import _render
+from ml_lifecycle.foundation._files import write_text
+from ml_lifecycle.foundation.errors import LifecycleError
+from ml_lifecycle.foundation.lifecycle import STATES, STEPS, Step, find_step, lifecycle_figure
+
+from .state import RunState, read_state
+
+if TYPE_CHECKING:
+    from ml_lifecycle.foundation.project import Project
+    from ml_lifecycle.foundation.report import Finding, Report
+    from ml_lifecycle.foundation.status import StatusReport
+
+ASSETS = Path(__file__).parent / "assets"
+
+
+def write_site(
+    project: "Project",  # whose report it is
+) -> Path:  # site/index.html
+    """Write the report site: what was found, decided and measured, and each executed lesson."""
+    from .pages import lesson_body
+
+    site, books = project.path / "site", _executed(project)
+    names = [step.folder for step in books]
+    for step, book in books.items():
+        body = _crumbs() + lesson_body(book, pages=names) + _pager(step, names)
+        write_text(site / f"{step.folder}.html", page(f"{step.number}. {step.title} · {project.path.name}", body))
+    return write_text(site / "index.html", page(f"{project.path.name}: report", _index(project, names)))
+
+
+def page(title: str, body: str) -> str:
+    """A whole HTML page around a body; the title is escaped here, the body is HTML already."""
+    from importlib.metadata import version
+
+    made = f"Made by ml-lifecycle {version('ml-lifecycle')}, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC."
+    frame = Template((ASSETS / "page.html").read_text(encoding="utf-8"))
+    return frame.substitute(title=escape(title), body=body, style=(ASSETS / "page.css").read_text(encoding="utf-8"), footer=escape(made),
+                            version=version("ml-lifecycle"))
+
+
+def _executed(project: "Project") -> dict[Step, Path]:
+    """The executed notebooks of a project, by step."""
+    places = {step: project.path / "notebooks" / f"{step.folder}.ipynb" for step in STEPS}
+    return {step: path for step, path in places.items() if path.is_file()}
+
+
+def _crumbs() -> str:
+    return '<nav aria-label="report"><a href="index.html">← Report</a></nav>'
+
+
+def _pager(step: Step, pages: list[str]) -> str:
+    at = pages.index(step.folder)
+    before = pages[at - 1] if at else None
+    after = pages[at + 1] if at + 1 < len(pages) else None
+    links = [f'<a href="{name}.html">{arrow}</a>' if name else "<span></span>" for name, arrow in (
+        (before, f"← {_title(before)}"), (after, f"{_title(after)} →"))]
+    return f'<nav class="pager" aria-label="lessons">{"".join(links)}</nav>'
+
+
+def _title(folder: str | None) -> str:
+    step = find_step(folder) if folder else None
+    return f"{step.number}. {escape(step.title)}" if step else ""
+
+
+# index ---------------------------------------------------------------------------------------------------------------
+
+def _index(project: "Project", pages: list[str]) -> str:
+    status, run = project.status(), _state(project)
+    evidence = {step: project.evidence(step.key) for step in STEPS}
+    parts = [f"<h1>{escape(project.path.name)}</h1>", f'<p class="lead">{_facts(project)}</p>', _stopped(run),
+             f'<div class="figure">{figure(status, run)._repr_html_()}</div>', _next(status),
+             _steps_table(status, run, pages), _findings(evidence), *(_step_section(project, s, evidence[s]) for s in STEPS)]
+    return "\n".join(filter(None, parts))
+
+
+def _state(project: "Project") -> RunState | None:
+    try:
+        return read_state(project.path)
+    except LifecycleError:
+        return None
+
+
+def states(status: "StatusReport", run: RunState | None) -> dict[str, str]:
+    """The state of each step: what the evidence says, unless its lesson failed."""
+    failed = {key for key, one in run.lessons.items() if one.state == "failed"} if run else set()
+    return {key: "failed" if key in failed else state for key, state in status.states().items()}
+
+
+def figure(status: "StatusReport", run: RunState | None) -> Any:
+    """The loop with where the project stands."""
+    return lifecycle_figure(status.next_step, states(status, run), back=status.back)
+
+
+def facts(project: "Project") -> list[str]:
+    """What the project is about, in short phrases."""
+    settings = project.settings
+    data = settings.get("data") or {}
+    found = [f"{data['name']}, {data['rows']:,} rows"] if {"name", "rows"} <= set(data) else []
+    found += [f"target {data['target']} ({data.get('task')})"] if data.get("target") else []
+    found += [f"{name} {data[name]}" for name in ("time", "group") if data.get(name)]
+    found += [f"metric {settings['metric']}"] if settings.get("metric") else []
+    return found + ([f"version {str(data['version'])[:8]}"] if data.get("version") else [])
+
+
+def _facts(project: "Project") -> str:
+    return escape(" · ".join(facts(project)))
+
+
+def _stopped(run: RunState | None) -> str:
+    failed = [(key, one) for key, one in run.lessons.items() if one.state == "failed"] if run else []
+    return "".join(
+        f'<p class="stopped"><b>Step {find_step(key).number}, {escape(find_step(key).title)}, did not finish:</b> '
+        f"{escape(one.message)}</p>" for key, one in failed)
+
+
+def _next(status: "StatusReport") -> str:
+    then = [f.message for f in status.findings if f.code != "STA001"]
+    return f'<p class="next"><b>Next:</b> {escape(then[0])}</p>' if then else ""
+
+
+def _steps_table(status: "StatusReport", run: RunState | None, pages: list[str]) -> str:
+    rows = []
+    for step, (_, row), state in zip(STEPS, status.frame.iterrows(), states(status, run).values()):
+        short = f'<br><small>{escape(row["verdict"])}</small>' if row["verdict"] else ""
+        lesson = f'<a href="{step.folder}.html">lesson</a>' if step.folder in pages else ""
+        seconds = run.lessons[step.key].seconds if run and step.key in run.lessons and lesson else None
+        took = f' <small>{seconds:.0f} s</small>' if seconds is not None else ""
+        anchor = f'<a href="#{step.key}">{step.number}. {escape(step.title)}</a>' if state != "open" else \
+            f"{step.number}. {escape(step.title)}"
+        rows.append(f'<tr><td>{anchor}</td><td><span class="state {state.replace(" ", "-")}">{STATES[state][0]} {state}</span>'
+                    f'{short}</td><td>{escape(row["decision"])}</td><td>{lesson}{took}</td></tr>')
+    return ('<div class="wide"><table class="steps"><thead><tr><th>Step</th><th>Verdict</th><th>Decision</th>'
+            f'<th>Executed</th></tr></thead><tbody>{"".join(rows)}</tbody></table></div>')
+
+
+def _findings(evidence: dict[Step, dict[str, "Report"]]) -> str:
+    found = [(step, slug, finding) for step, reports in evidence.items() for slug, report in reports.items()
+             for finding in report.findings]
+    if not found:
+        return ""
+    loud = [one for severity in ("issue", "tip") for one in found if one[2].severity == severity]
+    calm = [one for severity in ("passed", "not applicable") for one in found if one[2].severity == severity]
+    first = f'<ul class="findings">{_items(loud)}</ul>' if loud else "<p>No issue and no tip.</p>"
+    rest = (f'<details class="more"><summary>{len(calm)} more: passed or not applicable</summary>'
+            f'<ul class="findings">{_items(calm)}</ul></details>') if calm else ""
+    return f'<h2 id="findings">Findings</h2>{first}{rest}'
+
+
+def _items(found: Iterable[tuple[Step, str, "Finding"]]) -> str:
+    return "".join(
+        f'<li class="{finding.severity.replace(" ", "-")}"><span class="mark">{_render.SEVERITY_MARK[finding.severity]} '
+        f"{finding.severity}</span> <code>{finding.code}</code> {escape(finding.message)} "
+        f'<span class="where">step {step.number}, <a href="#{step.key}-{escape(slug)}">{escape(slug.replace("_", " "))}</a>'
+        "</span>" + (f'<span class="then"><b>Next:</b> {escape(str(finding.next))}</span>' if finding.next else "") + "</li>"
+        for step, slug, finding in found)
+
+
+def _step_section(project: "Project", step: Step, reports: dict[str, "Report"]) -> str:
+    card = project.decision(step.key)
+    if not reports and card is None:
+        return ""
+    shown = "".join(f'<div id="{step.key}-{escape(slug)}">{report._repr_html_()}</div>' for slug, report in reports.items())
+    decided = card._repr_html_() if card else ""
+    return (f'<h2 id="{step.key}">{step.number}. {escape(step.title)}</h2>'
+            f'<p class="lead">{escape(step.question)}</p>{decided}{shown}')

@@ -1,0 +1,379 @@
+"""measure_model: every quantity, every form of rows and models, and nothing left changed."""
+
+import importlib
+import json
+import math
+import pickle
+import random
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.sparse import coo_matrix
+from sklearn.base import BaseEstimator
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import LinearSVC
+
+from ml_lifecycle.foundation.errors import BadInputError, UnknownNameError
+from ml_lifecycle.foundation.intervals import bootstrap_interval, wilson
+from ml_lifecycle.foundation.metrics import METRICS, Metric, predict_with
+from ml_lifecycle.planning import _costs, _peak
+from ml_lifecycle.planning._quantities import LATENCIES
+from ml_lifecycle.planning.measure import measure_model
+from ml_lifecycle.planning.requirements import Requirements
+
+pytestmark = pytest.mark.filterwarnings("error")
+PLAIN = (str, int, float)
+QUICK = {"n_boot": 20, "repeats": 20}
+
+
+@pytest.fixture(scope="module")
+def tumours():
+    X, y = load_breast_cancer(return_X_y=True, as_frame=True)
+    return X, y, make_pipeline(StandardScaler(), LogisticRegression()).fit(X, y)
+
+
+def measured(model, X, y=None, optimize="accuracy", satisfice=(), **more):
+    wish = Requirements(optimize, {name: "> 0" if name != "latency_ms" else "< 9" for name in satisfice},
+                        confidence=more.pop("confidence", 0.8))
+    return measure_model(model, X, y, requirements=wish, **{**QUICK, **more})
+
+
+def test_everything_at_once(tumours):
+    X, y, model = tumours
+    every = ("latency_ms", "latency_ms_p99", "throughput_rows_per_s", "size_mb", "memory_mb", "coverage", "recall")
+    kept = X.copy()
+    found = measured(model, X, y, satisfice=every, metric="roc_auc", name="logistic", n_boot=100)
+    assert all(type(value) in PLAIN for value in found.values())
+    assert not [key for key in found if key.endswith("note")]
+    assert found["name"] == "logistic"
+    assert found["n"] == len(y)
+    said = predict_with(model, X, task="classification", positive=1)
+    for name in ("accuracy", "recall", "roc_auc"):
+        expected = bootstrap_interval(name, y, said, n_boot=100)
+        assert (found[name], found[f"{name}_low"], found[f"{name}_high"]) == pytest.approx(expected)
+    assert found["latency_calls"] == 20
+    assert 0 < found["latency_ms_p50"] <= found["latency_ms_p95"] <= found["latency_ms_p99"]
+    assert found["latency_ms"] == found["latency_ms_p95"]
+    assert found["latency_ms_low"] <= found["latency_ms"]
+    assert found["latency_ms_high"] == found["latency_ms_p99_high"] == math.inf  # 20 calls cannot bound a tail
+    assert "latency_ms_p50_low" not in found
+    assert found["throughput_rows_per_s"] > 1000
+    assert 0 < found["size_mb"] < 1
+    assert 30 < found["memory_mb"] < 2000
+    sure = int((model.predict_proba(X).max(1) >= 0.8).sum())
+    assert (found["coverage"], found["coverage_low"], found["coverage_high"]) == wilson(sure, len(y))
+    pd.testing.assert_frame_equal(X, kept)
+    report = Requirements("accuracy", {"size_mb": "< 1"}).judge([found])
+    assert report.winner == "logistic"
+
+
+def test_the_same_seed_gives_the_same_scores(tumours):
+    X, y, model = tumours
+    assert measured(model, X, y) == measured(model, X, y)
+    assert measured(model, X, y) != measured(model, X, y, seed=1)
+
+
+def test_forms_of_rows():
+    X, y = load_iris(return_X_y=True)
+    model = LogisticRegression(max_iter=500).fit(X, y)
+    expected = measured(model, X, y, satisfice=["coverage"])
+    for form in (X.tolist(), coo_matrix(X)):
+        for target in (y, y.tolist(), pd.Series(y), pd.Series(y).to_frame()):
+            found = measured(model, form, target, satisfice=["coverage", "latency_ms", "throughput_rows_per_s"])
+            assert {key: found[key] for key in expected} == expected
+
+
+class Data:
+    """What a data set shows of itself."""
+
+    def __init__(self, X, y, task, classes=None, positive=None):
+        self.frame, self.roles = X, {}
+        self.X, self.y, self.task, self.classes, self.positive = X, y, task, classes, positive
+
+
+def test_a_data_set_brings_its_truth_and_its_positive_label(tumours):
+    X, y, model = tumours
+    data = Data(X, y, "classification", (0, 1), 0)
+    said = predict_with(model, X, task="classification", positive=0)
+    assert measured(model, data, optimize="recall")["recall"] == METRICS["recall"].score(y, said)
+    assert measured(model, data, 1 - y, optimize="accuracy")["accuracy"] < 0.1
+
+
+# ---- which task
+
+def test_the_task_is_read_from_what_there_is(tumours):
+    X, y, model = tumours
+    numbers, target = load_diabetes(return_X_y=True)
+    line = LinearRegression().fit(numbers, target)
+    assert measured(line, numbers, target, "rmse")["rmse"] > 0
+    custom = {"greater_is_better": True, "optimize": "profit"}
+    for candidate, rows, truth, kind in ((line, numbers, target, "regression"), (model, X, y, "classification"),
+                                         (Constant(1.0), numbers, target, "regression"), (Constant(1), X, y, "classification"),
+                                         (Sure(), X, y, "classification")):
+        metric = "mae" if kind == "regression" else "accuracy"
+        found = measure_model(candidate, rows, truth, requirements=custom, **QUICK)
+        assert math.isnan(found["profit"])
+        found = measure_model(candidate, rows, truth, requirements=custom, task=kind, metric=metric, **QUICK)
+        assert math.isfinite(found[metric])
+    with pytest.raises(BadInputError, match="must be one for regression"):
+        measured(line, numbers, target, "accuracy", task="regression")
+    with pytest.raises(UnknownNameError, match="`task`"):
+        measured(model, X, y, task="ranking")
+
+
+class Constant:
+    """Says the same of every row."""
+
+    def __init__(self, value):
+        self.value = value
+
+    def predict(self, X):
+        return np.full(len(X), self.value)
+
+
+class Sure(Constant):
+    def __init__(self):
+        super().__init__(1)
+
+    def predict_proba(self, X):
+        return np.tile([0.2, 0.8], (len(X), 1))
+
+
+def test_a_metric_of_ones_own(tumours):
+    X, y, model = tumours
+    own = Metric("errors", "Errors", False, 0, np.inf, "rows", ("classification",), "labels",
+                 function=lambda y, said, w: np.average(np.asarray(y) != said.labels, weights=w))
+    found = measure_model(model, X, y, requirements=Requirements(own), metric=own, **QUICK)
+    assert found["errors_low"] <= found["errors"] <= found["errors_high"]
+
+
+# ---- what cannot be measured
+
+def test_what_is_not_known_is_nan_with_a_note(tumours):
+    X, y, _ = tumours
+    svm = make_pipeline(StandardScaler(), LinearSVC()).fit(X, y)
+    found = measured(svm, X, y, satisfice=["coverage", "log_loss", "euros"])
+    assert found["name"] == "LinearSVC"
+    assert found["coverage_note"] == "the model gives no probabilities"
+    assert "needs probabilities" in found["log_loss_note"]
+    assert "fill it in yourself" in found["euros_note"]
+    assert all(math.isnan(found[key]) for key in ("coverage", "log_loss", "euros"))
+    with pytest.raises(BadInputError, match="which needs probabilities"):
+        measured(svm, X, y, optimize="log_loss")
+    with pytest.raises(BadInputError, match="which needs probabilities"):
+        measured(svm, X, y, metric="brier")
+
+
+def test_no_coverage_in_regression():
+    X, y = load_diabetes(return_X_y=True)
+    found = measured(LinearRegression().fit(X, y), X, y, "r2", ["coverage"])
+    assert math.isnan(found["coverage"])
+
+
+TINY = """
+import os
+import numpy as np
+
+
+class Constant:
+    def __init__(self, size=1):
+        self.size = size
+
+    def predict(self, X):
+        np.ones(self.size if len(X) > 3 else 1)
+        return np.ones(len(X), dtype=int)
+
+
+class Unsaved(Constant):
+    def __reduce__(self):
+        raise TypeError("not to be saved")
+
+
+class Failing(Constant):
+    def __setstate__(self, state):
+        raise OSError("a file is missing")
+
+
+class Exiting(Constant):
+    def __setstate__(self, state):
+        os._exit(3)
+"""
+
+
+@pytest.fixture
+def tiny(tmp_path, monkeypatch):
+    """A module of models that needs nothing but numpy, so that a fresh process starts quickly."""
+    (tmp_path / "tiny_models.py").write_text(TINY)
+    monkeypatch.syspath_prepend(tmp_path)
+    yield importlib.import_module("tiny_models")
+    del sys.modules["tiny_models"]
+
+
+def test_models_that_another_process_cannot_run(tiny, monkeypatch):
+    X, y = np.ones((3, 1)), np.array([0, 1, 1])
+    found = measured(tiny.Unsaved(), X, y, satisfice=["memory_mb", "size_mb"])
+    assert found["memory_mb_note"] == found["size_mb_note"] == "the model cannot be saved: TypeError: not to be saved"
+    assert "OSError: a file is missing" in measured(tiny.Failing(), X, y, satisfice=["memory_mb"])["memory_mb_note"]
+    assert "ended with code 3: no message" in measured(tiny.Exiting(), X, y, satisfice=["memory_mb"])["memory_mb_note"]
+    Notebook = type("Notebook", (tiny.Constant,), {"__module__": "__main__"})
+    import __main__
+
+    monkeypatch.setattr(__main__, "Notebook", Notebook, raising=False)
+    note = measured(Notebook(1), X, y, satisfice=["memory_mb"])["memory_mb_note"]
+    assert "'Notebook' is defined in this notebook or script. Define it in a module" in note
+    monkeypatch.setattr(_costs, "PATIENCE", 0.001)
+    assert "longer than 0.001 s" in measured(tiny.Constant(), X, y, satisfice=["memory_mb"])["memory_mb_note"]
+
+
+def test_memory_is_that_of_the_model_and_not_of_this_process(tiny):
+    X, y, here = np.ones((4, 1)), np.array([0, 1, 1, 1]), np.ones(30_000_000)
+    small = measured(tiny.Constant(), X, y, satisfice=["memory_mb"])["memory_mb"]
+    large = measured(tiny.Constant(40_000_000), X, y, satisfice=["memory_mb"])["memory_mb"]
+    assert large - small == pytest.approx(305, abs=30)  # 40 million numbers of 8 bytes
+    assert small < here.nbytes / 2**20
+
+
+def test_the_script_of_the_fresh_process(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (tmp_path / "path.json").write_text(json.dumps(sys.path))
+    for model, key in ((tiny.Constant(), "bytes"), (3, "error"), (tiny.Failing(), "error")):
+        for name, value in (("model", model), ("batch", np.ones((2, 1)))):
+            (tmp_path / f"{name}.pickle").write_bytes(pickle.dumps(value))
+        _peak.main(str(tmp_path))
+        assert key in json.loads((tmp_path / "answer.json").read_text())
+
+
+def test_peak_without_proc(monkeypatch, tmp_path):
+    monkeypatch.setattr(_peak.os.path, "exists", lambda path: False)
+    assert _peak.peak_bytes() > 2**20
+    monkeypatch.setattr(_peak.sys, "platform", "darwin")
+    assert _peak.peak_bytes() > 2**10
+
+
+# ---- time
+
+class Sleepy(Constant):
+    def predict(self, X):
+        time.sleep(0.03)
+        return super().predict(X)
+
+
+def test_slow_models_are_not_waited_for(monkeypatch):
+    monkeypatch.setattr(_costs, "CAP", 0.1)
+    X, y = np.ones((3, 1)), np.array([0, 1, 1])
+    found = measured(Sleepy(1), X, y, satisfice=["latency_ms", "throughput_rows_per_s"], repeats=200)
+    assert 3 <= found["latency_calls"] <= 5
+    assert 30 < found["latency_ms_p50"] < 60
+    assert 50 < found["throughput_rows_per_s"] < 101
+
+
+def test_the_interval_of_a_quantile():
+    rng = np.random.default_rng(0)
+    found = [_costs.quantile(np.sort(rng.random(200)), 0.95) for _ in range(400)]
+    assert 0.93 <= np.mean([low <= 0.95 <= high for _, low, high in found]) <= 1
+    assert np.mean([high - low for _, low, high in found]) < 0.1
+    assert _costs.quantile(np.array([3.0]), 0.5) == (3, 0, math.inf)
+    assert LATENCIES["latency_ms"] == 0.95
+
+
+# ---- wrong input
+
+def test_wrong_input_is_named(tumours):
+    X, y, model = tumours
+    for call, words in [
+        (lambda: measured(LogisticRegression(), X, y), "`model` must be fitted"),
+        (lambda: measured(3, X, y), "must have a method `predict`"),
+        (lambda: measured(model, X), "`y` must hold the truth of each row. Got None"),
+        (lambda: measured(model, X, y[:5]), "the same rows, at least one. Got 569 and 5"),
+        (lambda: measured(model, X[:0], y[:0]), "at least one. Got 0 and 0"),
+        (lambda: measured(model, X, y, repeats=0), "`repeats` must be"),
+        (lambda: measure_model(model, X, y, requirements={}), "with the key 'optimize'"),
+        (lambda: measured(model, X, y, optimize="rmse", task="classification"), "one for classification. Got 'rmse'"),
+    ]:
+        with pytest.raises(BadInputError, match=words):
+            call()
+
+
+class Drawing(BaseEstimator):
+    """A model whose predictions draw from the global random states."""
+
+    def predict(self, X):
+        return np.array([random.random() + np.random.random() for _ in range(len(X))])
+
+
+def test_random_states_come_back():
+    random.seed(1)
+    np.random.seed(1)
+    before = random.getstate(), np.random.get_state()[1].copy()
+    measured(Drawing(), np.ones((5, 1)), np.arange(5.0), "mae", ["latency_ms"])
+    assert random.getstate() == before[0]
+    assert (np.random.get_state()[1] == before[1]).all()
+
+
+# ---- torch
+
+@pytest.fixture(scope="module")
+def torch():
+    return pytest.importorskip("torch")
+
+
+def test_a_module_with_tensors_arrays_frames_and_loaders(torch, tumours):
+    X, y, _ = tumours
+    X = (X - X.mean()) / X.std()
+    torch.manual_seed(0)
+    net = torch.nn.Sequential(torch.nn.Linear(30, 8), torch.nn.BatchNorm1d(8), torch.nn.Dropout(0.5), torch.nn.Linear(8, 2))
+    net[2].eval()
+    modes = [part.training for part in net.modules()]
+    state, seen = torch.get_rng_state(), net[1].running_mean.clone()
+    every = ("latency_ms", "throughput_rows_per_s", "size_mb", "coverage", "roc_auc")
+    tensor, target = torch.tensor(X.to_numpy(), dtype=torch.float32), torch.tensor(y.to_numpy())
+    found = measured(net, tensor, target, satisfice=(*every, "memory_mb"))
+    assert not [key for key in found if key.endswith("note")]
+    assert found["memory_mb"] > 50
+    for rows, truth in ((X, y), (X.to_numpy(), y.tolist())):
+        again = measured(net, rows, truth, satisfice=every)
+        assert all(again[key] == pytest.approx(found[key], abs=1e-6) for key in ("accuracy", "roc_auc", "coverage", "size_mb"))
+    pairs = torch.utils.data.TensorDataset(tensor, target)
+    loader = torch.utils.data.DataLoader(pairs, batch_size=100, shuffle=True)
+    assert measured(net, loader)["accuracy"] == pytest.approx(found["accuracy"])
+    assert [part.training for part in net.modules()] == modes
+    assert torch.equal(net[1].running_mean, seen)
+    assert torch.equal(torch.get_rng_state(), state)
+    words = y.map({0: "malignant", 1: "benign"})
+    said = measured(net, X, words)
+    assert said["accuracy"] == pytest.approx(1 - found["accuracy"])  # the columns stand in the order of the sorted labels
+    named = measured(net, Data(X, words, "classification", ("malignant", "benign"), "malignant"))
+    assert named["accuracy"] == pytest.approx(found["accuracy"])
+
+
+def test_a_module_that_gives_values(torch):
+    X, y = load_diabetes(return_X_y=True)
+    found = measured(torch.nn.Linear(10, 1), X, y, "rmse", ["latency_ms"])
+    assert found["rmse"] > 50
+    assert found["name"] == "Linear"
+    guessed = measure_model(torch.nn.Linear(10, 1), X, y, requirements={"optimize": "size_mb"}, **QUICK)
+    assert guessed["size_mb"] > 0
+
+
+def test_modules_that_give_more_than_logits(torch):
+    class Two(torch.nn.Module):
+        def forward(self, X):
+            return X, X.mean()
+
+    found = measured(Two(), np.eye(3), [0, 1, 2], satisfice=["latency_ms", "throughput_rows_per_s"])
+    assert found["accuracy"] == 1
+
+
+def test_loaders_of_another_form(torch):
+    net, rows = torch.nn.Linear(2, 2), torch.ones(4, 2)
+    with pytest.raises(BadInputError, match="pairs of tensors .* Got batches of Tensor"):
+        measured(net, torch.utils.data.DataLoader(rows, batch_size=2))
+    with pytest.raises(BadInputError, match="a DataLoader without batches"):
+        measured(net, torch.utils.data.DataLoader([], batch_size=2))
+    _peak.predict(net, rows)

@@ -1,0 +1,358 @@
+"""Running lessons: what is kept, what is said, and what becomes of everything that can go wrong midway."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from runner_toys import PARAMETERS, lesson, ran, saved
+
+from ml_lifecycle.runner.cli import main
+from ml_lifecycle.runner.execute import about_cell, one_line, tidy
+from ml_lifecycle.runner.state import keep_aside, read_state
+
+pytestmark = pytest.mark.slow
+DATA = "x,y\n" + "".join(f"{i * 37 % 17 / 4},{'no' if i % 2 else 'yes'}\n" for i in range(60))
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """A working directory with my.csv, and a place for lessons."""
+    (tmp_path / "my.csv").write_text(DATA)
+    monkeypatch.setenv("ML_LIFECYCLE_LESSONS", str(tmp_path / "les{s}ons"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "les{s}ons"
+
+
+@pytest.fixture
+def go(capfd):
+    """Runs `ml-lifecycle run my.csv --target y …`; gives exit code, stdout, and the lines of stderr."""
+    def run(*arguments, data=("my.csv", "--target", "y")):
+        code = main(["run", *data, *map(str, arguments)])
+        out, err = capfd.readouterr()
+        return code, out, err.splitlines()
+
+    return run
+
+
+@pytest.fixture
+def again(go):
+    """Runs with --resume in runs/my, and nothing else said."""
+    return lambda *arguments: go("--resume", "--project", "runs/my", *arguments, data=())
+
+
+def book(name, project="runs/my"):
+    return nbformat.read(Path(project, "notebooks", name), as_version=4)
+
+
+def outputs(notebook):
+    return [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+
+
+# a run that goes well ------------------------------------------------------------------------------------------------
+
+def test_a_run_leaves_notebooks_state_site_and_summary(place, go):
+    noise = "import os, sys, warnings\nos.write(2, b'low noise')\nprint('loud', file=sys.stderr)\nwarnings.warn('careful')"
+    lesson(place, "01_planning", "# A thought", "1 + 1")
+    lesson(place, "03_exploration", noise, "print('a result')")
+    code, out, err = go("--seed", "7", "-p", "rate=0.25")
+    project = Path("runs/my").absolute()
+    assert code == 0
+    assert [line.split(" in ")[0] for line in err] == [
+        "lesson 1 planning …", "lesson 1 planning done", "lesson 3 exploration …", "lesson 3 exploration done"]
+    assert [{k: v for k, v in one.items() if k != "pid"} for one in ran(project)] == [
+        {"step": step, "data": str(Path("my.csv").absolute()), "target": "y", "seed": 7, "rate": 0.25, "exercises": False}
+        for step in ("01_planning", "03_exploration")]
+    state = saved(project)
+    assert state["data"]["given"] == str(Path("my.csv").absolute())
+    assert state["data"]["name"] == "my"
+    assert state["parameters"] == {"target": "y", "seed": 7, "rate": 0.25, "exercises": False}
+    assert {key: one["state"] for key, one in state["lessons"].items()} == {"planning": "done", "exploration": "done"}
+    assert state["finished"]
+    for name in ("01_planning.ipynb", "03_exploration.ipynb"):
+        assert nbformat.validate(book(name)) is None
+    assert (project / "site" / "index.html").is_file()
+    for number in (2, 4, 5, 6, 7):
+        assert re.search(rf"^  {number} .*– not part of this version", out, re.MULTILINE)
+    for said in ("my: my, 60 rows", "next: Go on with step 1", str(project / "site" / "index.html"), str(project / "notebooks")):
+        assert said in out
+    assert not list(project.rglob("*.part"))
+
+
+def test_the_interpreter_is_ours_whatever_is_registered(place, go, tmp_path, monkeypatch):
+    wrong = tmp_path / "data" / "kernels" / "python3"
+    wrong.mkdir(parents=True)
+    (wrong / "kernel.json").write_text('{"argv": ["/bin/false"], "display_name": "x", "language": "python"}')
+    start = tmp_path / "ipython" / "profile_default" / "startup"
+    start.mkdir(parents=True)
+    (start / "mine.py").write_text("seed = 99; raise ValueError('from the profile')")
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "data"))
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    monkeypatch.setenv("MPLBACKEND", "TkAgg")
+    lesson(place, "01_planning", "import os, sys\nprint(sys.executable, os.environ['MPLBACKEND'], os.getcwd())")
+    assert go()[0] == 0
+    assert outputs(book("01_planning.ipynb"))[-1].text.split() == [
+        sys.executable, "module://matplotlib_inline.backend_inline", str(Path("runs/my").absolute())]
+
+
+def test_what_the_kernel_leaves_running_is_ended(place, go):
+    from runner_toys import alive
+
+    lesson(place, "01_planning", "import subprocess\nsubprocess.Popen(['sleep', '60']).pid")
+    assert go()[0] == 0
+    assert not alive(int(outputs(book("01_planning.ipynb"))[-1].data["text/plain"]))
+
+
+def test_progress_bars_are_not_kept(place, go):
+    lesson(place, "01_planning", "from tqdm import tqdm\nfor _ in tqdm(range(3)): pass", "print('kept')")
+    assert go()[0] == 0
+    assert [output.text for output in outputs(book("01_planning.ipynb"))] == ["kept\n"]
+
+
+def test_parameters_from_a_file(place, go, tmp_path):
+    lesson(place, "01_planning")
+    (tmp_path / "p.yaml").write_text("data: my.csv\ntarget: y\nseed: 3\nrate: 0.125\n")
+    assert go("--params", "p.yaml", "-p", "rate=1", data=())[0] == 0
+    [one] = ran(Path("runs/my"))
+    assert (one["target"], one["seed"], one["rate"]) == ("y", 3, 1.0)
+
+
+def test_a_second_run_runs_afresh(place, go):
+    lesson(place, "01_planning")
+    lesson(place, "03_exploration")
+    assert go()[0] == 0
+    assert go("--steps", "3")[0] == 0
+    assert [one["step"] for one in ran(Path("runs/my"))] == ["01_planning", "03_exploration", "03_exploration"]
+    assert saved(Path("runs/my"))["lessons"]["planning"]["state"] == "done"
+
+
+def test_what_a_person_changed_is_kept(place, go):
+    lesson(place, "01_planning")
+    assert go()[0] == 0
+    folder = Path("runs/my/notebooks")
+    (folder / "01_planning.ipynb").write_text("my notes")
+    code, _, err = go()
+    assert code == 0
+    assert err[1].endswith("your changed copy is kept: runs/my/notebooks/01_planning.edited-1.ipynb")
+    assert sorted(path.name for path in folder.iterdir()) == ["01_planning.edited-1.ipynb", "01_planning.ipynb"]
+    assert (folder / "01_planning.edited-1.ipynb").read_text() == "my notes"
+
+
+def test_a_terminal_gets_a_bar_that_names_lesson_and_cell(place, tmp_path):
+    pty = pytest.importorskip("pty")
+    import fcntl
+    import struct
+    import termios
+
+    lesson(place, "03_exploration", "# Baselines\nwords", "import time; time.sleep(.3)")
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
+    process = subprocess.Popen([sys.executable, "-m", "ml_lifecycle.runner.cli", "run", "my.csv", "--target", "y"],
+                               stdout=subprocess.PIPE, stderr=theirs, text=True)
+    os.close(theirs)
+    seen = b""
+    try:
+        while piece := os.read(ours, 4096):
+            seen += piece
+    except OSError:  # the other end is closed
+        pass
+    assert process.wait(30) == 0
+    process.stdout.close()
+    text = seen.decode()
+    assert re.search(r"lesson 3 exploration · cell 6/6 .*Baselines", text)
+    assert "lesson 3 exploration done" in text
+
+
+# a run that does not -------------------------------------------------------------------------------------------------
+
+def test_an_error_in_a_cell_keeps_what_was_finished_and_resumes(place, go, again):
+    lesson(place, "01_planning")
+    lesson(place, "03_exploration", "# Baselines", "raise ValueError('first line\\nsecond line')")
+    code, out, err = go()
+    project = Path("runs/my")
+    assert code == 1
+    assert err[-1] == ("ml-lifecycle: lesson 3 exploration stopped at cell 6 of 6 (Baselines): ValueError: first line second line; "
+                       "as far as it came: runs/my/notebooks/03_exploration.failed.ipynb; "
+                       "go on with: ml-lifecycle run --resume --project runs/my")
+    assert len(err) == 4
+    assert "Traceback" not in "".join(err)
+    assert {key: one["state"] for key, one in saved(project)["lessons"].items()} == {"planning": "done", "exploration": "failed"}
+    assert saved(project)["finished"] == ""
+    assert sorted(p.name for p in (project / "notebooks").iterdir()) == ["01_planning.ipynb", "03_exploration.failed.ipynb"]
+    assert "✗ failed" in out
+    assert "did not finish" in (project / "site" / "index.html").read_text()
+
+    lesson(place, "03_exploration", "# Baselines", "1 + 1")
+    code, out, err = again()
+    assert code == 0
+    assert err[0] == "lesson 1 planning was done before"
+    assert [one["step"] for one in ran(project)] == ["01_planning", "03_exploration", "03_exploration"]
+    assert sorted(p.name for p in (project / "notebooks").iterdir()) == ["01_planning.ipynb", "03_exploration.ipynb"]
+    assert saved(project)["lessons"]["exploration"]["message"] == ""
+    assert "✗" not in out
+
+
+def test_the_first_failure_stops_the_run(place, go):
+    lesson(place, "01_planning", "1 / 0")
+    lesson(place, "03_exploration")
+    code, out, err = go()
+    assert code == 1
+    assert "ZeroDivisionError: division by zero" in err[-1]
+    assert len(ran(Path("runs/my"))) == 1
+    assert re.search(r"3 Model exploration .*lesson not run yet", out)
+
+
+def test_debug_shows_the_traceback(place, go):
+    lesson(place, "01_planning", "1 / 0")
+    code, _, err = go("--debug")
+    assert code == 1
+    assert any("Traceback" in line for line in err)
+
+
+@pytest.mark.parametrize(("cell", "said"), [
+    ("import sys; sys.exit(0)", "left the lesson early (sys.exit)"),
+    ("import os; os._exit(0)", "the kernel ended by itself with exit code 0"),
+    ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "the kernel was killed by SIGKILL"),
+])
+def test_a_lesson_that_leaves_early_has_failed(place, go, cell, said):
+    lesson(place, "01_planning", cell, "print('never')")
+    code, _, err = go()
+    assert code == 1
+    assert said in err[-1]
+    assert len(err) == 2
+    assert saved(Path("runs/my"))["lessons"]["planning"]["state"] == "failed"
+
+
+def test_a_timeout_bounds_the_whole_lesson(place, go, again):
+    lesson(place, "01_planning", *["import os, time\nos.path.exists('go') or time.sleep(.5)"] * 6)
+    code, _, err = go("--timeout", "1.5")
+    assert code == 1
+    assert "the lesson's time of 1.5 s is over; give it more: --timeout SECONDS" in err[-1]
+    assert len(err) == 2
+    Path("runs/my/go").touch()
+    assert again("--timeout", "60")[0] == 0  # what bounds a run is not what it was asked to do
+
+
+def test_a_full_disk_midway_is_one_line(place, go, again, monkeypatch):
+    lesson(place, "01_planning")
+    lesson(place, "03_exploration")
+    replace = os.replace
+
+    def full(source, target):
+        if str(target).endswith("03_exploration.ipynb"):
+            raise OSError(28, "No space left on device")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", full)
+    code, _, err = go()
+    assert code == 1
+    assert err[-1].startswith("ml-lifecycle: ")
+    assert "No space left on device" in err[-1]
+    assert len(err) == 4
+    assert not list(Path("runs/my").rglob("*.part"))
+    monkeypatch.undo()
+    os.environ["ML_LIFECYCLE_LESSONS"] = str(place)
+    os.chdir(place.parent)
+    assert again()[0] == 0
+    assert [one["step"] for one in ran(Path("runs/my"))] == ["01_planning", "03_exploration", "03_exploration"]
+
+
+# going on ------------------------------------------------------------------------------------------------------------
+
+@pytest.fixture
+def half_done(place, go):
+    """A run whose second lesson failed; the lesson is mended."""
+    lesson(place, "01_planning")
+    lesson(place, "03_exploration", "1 / 0")
+    assert go("--seed", "7")[0] == 1
+    lesson(place, "03_exploration")
+    return Path("runs/my")
+
+
+def refused(result, said):
+    code, out, err = result
+    assert (code, out, len(err)) == (2, "", 1)
+    assert said in err[0]
+
+
+def test_going_on_refuses_other_values(half_done, again, go, tmp_path):
+    refused(again("--seed", "8"), "Got seed 8 in place of 7")
+    refused(again("-p", "rate=0.1"), "Got rate 0.1 in place of 0.5")
+    refused(again("--steps", "1"), "`--resume` must go on with the same steps")
+    refused(go("--resume", "--project", "runs/my", data=("flights",)), "Got data 'flights' in place of")
+    changed = (tmp_path / "my.csv").read_text()
+    (tmp_path / "my.csv").write_text(changed.replace(",no", ",never", 30))
+    code, _, err = again()
+    assert (code, len(err)) == (2, 1)
+    (tmp_path / "my.csv").write_text(changed)
+    assert again("--seed", "7", "-p", "rate=0.5", "--steps", "1-3")[0] == 0
+    assert [(one["step"], one["seed"]) for one in ran(half_done)][2:] == [("03_exploration", 7)]
+    refused(again(), "`--resume` must find a run that is not finished")
+
+
+def test_a_process_that_was_killed_is_gone_on_with(half_done, go):
+    state = saved(half_done)
+    state["lessons"]["exploration"]["state"] = "running"
+    (half_done / "run.json").write_text(json.dumps(state))
+    (half_done / "notebooks" / "01_planning.ipynb").unlink()
+    assert go("--resume")[0] == 0  # the project is found by the name of the data
+    assert [one["step"] for one in ran(half_done)][2:] == ["01_planning", "03_exploration"]
+
+
+def test_a_state_that_cannot_be_read(half_done, again, go):
+    (half_done / "run.json").write_text("{broken")
+    refused(again(), "`--project` must have a readable run.json")
+    assert go()[0] == 0
+    assert (half_done / "run.unreadable-1.json").read_text() == "{broken"
+
+
+# parts ---------------------------------------------------------------------------------------------------------------
+
+def test_a_state_of_a_newer_version(tmp_path):
+    (tmp_path / "run.json").write_text('{"schema": 99, "version": "9.9", "lessons": {}}')
+    with pytest.raises(Exception, match=r"of ml-lifecycle 9\.9: upgrade"):
+        read_state(tmp_path)
+
+
+def test_keeping_aside(tmp_path):
+    path = tmp_path / "a.ipynb"
+    assert keep_aside(path, [], "edited") is None
+    for number in (1, 2):
+        path.write_text("mine")
+        assert keep_aside(path, ["something else"], "edited") == tmp_path / f"a.edited-{number}.ipynb"
+    path.write_text("ours")
+    import hashlib
+
+    assert keep_aside(path, [hashlib.sha256(b"ours").hexdigest()], "edited") is None
+    assert path.exists()
+
+
+@pytest.mark.parametrize(("kind", "source", "about"), [
+    ("markdown", "words\n\n## Baselines\n# More", "Baselines"), ("markdown", "words", ""), ("code", "#| export\n# Fit\nx", "Fit"),
+    ("code", "x = 1\n# later", ""), ("code", "", "")])
+def test_what_a_cell_is_about(kind, source, about):
+    make = nbformat.v4.new_markdown_cell if kind == "markdown" else nbformat.v4.new_code_cell
+    assert about_cell(make(source)) == about
+
+
+def test_one_line():
+    assert one_line("a\n  b\tc") == "a b c"
+    assert len(one_line("x" * 999)) == 400
+
+
+def test_tidying_leaves_no_paths():
+    notebook = nbformat.v4.new_notebook(metadata={"papermill": {"input_path": "/home/me", "duration": 1}})
+    assert tidy(notebook).metadata.papermill == {"duration": 1}
+
+
+def test_a_lesson_without_a_parameter_is_not_given_it(place, go):
+    lesson(place, "01_planning", parameters=PARAMETERS.replace('metric = ""\n', ""))
+    lesson(place, "03_exploration", "metric")
+    assert go("--metric", "f1")[0] == 0
+    assert outputs(book("03_exploration.ipynb"))[-1].data["text/plain"] == "'f1'"
+    assert "metric" not in saved(Path("runs/my"))["lessons"]["planning"]["parameters"]
