@@ -229,7 +229,7 @@ def word_problems(root: Path) -> list[str]:
     """Unfinished notes, merge markers, and paths of one machine."""
     unfinished = re.compile(r"\b(" + "TO" + "DO|FIX" + "ME|X" + "XX)\\b")
     places = "|".join(["ho" "me", "Us" "ers", "ro" "ot", "wo" "rk", "t" "mp", "pri" "vate"])
-    machine = re.compile(rf"(?<![\w.<>:/])/({places})/[\w.]|\b[A-Z]:\\+(Users)\b")
+    machine = re.compile(rf"(?<![\w.<>:/])/({places})/(?!me\b)[\w.]|\b[A-Z]:\\+(Users)\b")
     marker = re.compile(r"^(<{7} |>{7} |={7}$)", flags=re.M)
     problems = []
     for name, text in texts(root):

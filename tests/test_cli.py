@@ -13,7 +13,6 @@ from ml_lifecycle.runner.cli import main
 from ml_lifecycle.runner.lessons import LessonFile, find_lessons, parse_steps
 from ml_lifecycle.runner.options import for_lesson, read_pairs, read_params, settle, typed
 
-
 @pytest.fixture
 def toys(tmp_path, monkeypatch):
     """Two lessons, in a directory whose name papermill would take for a template."""
@@ -116,8 +115,8 @@ def test_steps_that_make_no_sense(text, said):
 
 @pytest.mark.parametrize(("value", "default", "where", "expected"), [
     ("5", "", "-p", "5"), (5, "", "--params", "5"), (None, "x", "--params", ""), (["a", "b"], "", "--params", "a, b"),
-    ("7", 0, "-p", 7), ("0.5", 1.0, "-p", 0.5), (2, 0.5, "--params", 2), ("no", True, "-p", False), (True, False, "--params", True),
-    ("1", True, "-p", True), ("[1, 2]", None, "-p", [1, 2]), ("", None, "-p", ""), ("a=b", "", "-p", "a=b")])
+    ("7", 0, "-p", 7), ("0.5", 1.0, "-p", 0.5), (2, 0.5, "--params", 2), ("no", True, "-p", False),
+    (True, False, "--params", True), ("1", True, "-p", True), ("[1, 2]", None, "-p", [1, 2]), ("", None, "-p", ""), ("a=b", "", "-p", "a=b")])
 def test_values_take_the_type_of_the_default(value, default, where, expected):
     result = typed("name", value, default, where)
     assert (result, type(result)) == (expected, type(expected))
@@ -132,8 +131,8 @@ def test_values_of_another_type_are_refused(value, default, rule):
 
 
 def test_the_command_line_wins_over_the_file(toys):
-    lessons = find_lessons().values()
-    values = settle(lessons, file={"seed": 1, "rate": 0.1, "target": "a"}, pairs={"rate": "0.2", "seed": "2"}, options={"seed": "2"})
+    values = settle(find_lessons().values(), file={"seed": 1, "rate": 0.1, "target": "a"}, pairs={"rate": "0.2", "seed": "2"},
+                    options={"seed": "2"})
     assert values == {"seed": 2, "rate": 0.2, "target": "a"}
 
 
@@ -145,8 +144,8 @@ def test_a_name_goes_only_to_the_lessons_that_have_it(toys):
 
 
 def test_parameters_of_a_lesson(toys):
-    assert find_lessons()["planning"].parameters == {"data": "flights", "target": "", "metric": "", "project": "", "budget": "quick",
-                                                     "seed": 0, "rate": 0.5, "exercises": True}
+    assert find_lessons()["planning"].parameters == {"data": "flights", "target": "", "metric": "", "project": "",
+                                                     "budget": "quick", "seed": 0, "rate": 0.5, "exercises": True}
 
 
 def test_pairs():
@@ -189,7 +188,8 @@ def test_arguments_that_are_refused(refused, arguments, said):
 
 def test_an_unknown_name_in_the_file(refused, tmp_path):
     (tmp_path / "p.yaml").write_text("taget: y\n")
-    assert "`--params` must name a parameter of the lessons. Got 'taget'. Did you mean 'target'?" in refused("run", "--params", "p.yaml")
+    line = refused("run", "--params", "p.yaml")
+    assert "`--params` must name a parameter of the lessons. Got 'taget'. Did you mean 'target'?" in line
 
 
 def write(path, text, encoding="utf-8"):

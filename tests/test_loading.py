@@ -75,6 +75,8 @@ def test_encoding_is_taken_from_the_argument(tmp_path):
     ("a,b\n1,2\n3\n4,5,6\n", "data.csv", ["in every row", "Got 1 in row 3", "2 such rows"]),
     ("a,b\n1,2\n1,2,3\n", "data.csv", ["Got 3 in row 3"]),
     ('a,b\n1,"2\n3,4\n5,6\n', "data.csv", ["quotation mark", "row 2"]),
+    ('a,"b\n1,2\n3,4\n', "data.csv", ["quotation mark"]),
+    ('a,"' + "long " * 40_000, "data.csv", ["first line", "quotation mark"]),
     ("a,b,a\n1,2,3\n", "data.csv", ["distinct column names", "'a'"]),
     ("a, a\n1,2\n", "data.csv", ["distinct column names"]),
     ("5.1,3.5\n4.9,3.0\n", "data.csv", ["column names in its first line"]),
@@ -204,6 +206,11 @@ def test_columns_without_a_name(tmp_path):
     assert any("without a name" in note for note in table.notes)
 
 
+def test_names_on_one_line(tmp_path):
+    table = read_table(write(tmp_path, '"total\n(EUR)", b \n1,2\n2,2\n'))
+    assert list(table.frame.columns) == ["total (EUR)", "b"]
+
+
 def test_numbered_columns_are_a_header(tmp_path):
     assert list(read_table(write(tmp_path, "0,1,2\n5,6,7\n5,6,8\n")).frame.columns) == ["0", "1", "2"]
 
@@ -264,7 +271,7 @@ def test_types_of_a_frame():
         "mixed": pd.Series([1, "x"] * 6, dtype=object), "numbers": pd.Series(["1", 2] * 6, dtype=object),
         "decimal": pd.Series([decimal.Decimal("1.5")] * n, dtype=object), "date": [datetime.date(2024, 1, 31)] * n,
         "float32": np.arange(n, dtype="float32"), "uint": np.array([2**63] * n, dtype="uint64"),
-        "when": [datetime.datetime(2024, 1, 31, tzinfo=datetime.timezone.utc)] * n, "infinite": [np.inf, 1.5] * 6,
+        "when": [datetime.datetime(2024, 1, 31, tzinfo=datetime.UTC)] * n, "infinite": [np.inf, 1.5] * 6,
     })
     before = frame.copy(deep=True)
     table = read_table(frame)

@@ -16,7 +16,7 @@ from sklearn.svm import SVC, LinearSVC
 from ml_lifecycle.foundation.errors import BadInputError, UnknownNameError
 from ml_lifecycle.foundation.metrics import METRICS, Metric, Predictions, get_metric, positive_label, predict_with
 
-pytestmark = pytest.mark.filterwarnings("error")
+pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning", "error::FutureWarning", "error::UserWarning")
 BINARY = ("accuracy", "balanced_accuracy", "f1", "precision", "recall", "roc_auc", "average_precision", "log_loss", "brier")
 
 
@@ -380,8 +380,8 @@ def test_positive_label(y, expected):
 
 def test_labels_that_cannot_be_compared():
     y = pd.Series([1, "b", "b"], dtype=object)
-    assert positive_label(y) == 1
-    assert score("accuracy", y, Predictions(labels=np.array([1, "b", 1], dtype=object))) == pytest.approx(2 / 3)
+    assert positive_label(y) == positive_label(y.tolist()) == 1
+    assert score("accuracy", y.tolist(), Predictions(labels=np.array([1, "b", 1], dtype=object))) == pytest.approx(2 / 3)
 
 
 def test_get_metric():

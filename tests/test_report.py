@@ -337,10 +337,10 @@ class TestEveryReport:
         fields = {name: planted(getattr(sample, name)) for name in others}
         for changes in ({"frame": frame}, {"findings": findings}, {"params": fields["params"]}, fields):
             try:
-                evil = dataclasses.replace(sample, **changes)
-            except Exception:  # a class may refuse such values
+                html = dataclasses.replace(sample, **changes)._repr_html_()
+            except (LookupError, ValueError):  # a class may refuse such values
                 continue
-            assert "<script" not in evil._repr_html_().lower()
+            assert "<script" not in html.lower()
 
     def test_its_html_reads_on_dark_and_light_pages(self, sample: Report) -> None:
         html = without_cards(sample._repr_html_())

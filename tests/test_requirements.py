@@ -16,7 +16,7 @@ from ml_lifecycle.foundation.metrics import METRICS, Metric
 from ml_lifecycle.foundation.report import Report
 from ml_lifecycle.planning.requirements import Requirements, RequirementsReport
 
-pytestmark = pytest.mark.filterwarnings("error")
+pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning", "error::FutureWarning", "error::UserWarning")
 
 
 def row(name, f1, half=0.01, **more):

@@ -20,6 +20,7 @@ from ml_lifecycle.runner.site import write_site
 from ml_lifecycle.runner.state import LessonState, RunState
 from ml_lifecycle.runner.summary import loop, standing
 
+NAMES = ("http://www.w3.org/", "http://purl.org/", "http://creativecommons.org/", "https://example.org/")  # never fetched
 EVIL = "<script>alert('&')</script>"
 
 
@@ -47,8 +48,9 @@ def project(tmp_path):
 
 
 def executed(project, name="03_exploration", cells=()):
-    book = new_notebook(cells=[new_markdown_cell("# 3. Model exploration\n> Which one?\n\nBack to [one](01_planning.ipynb), "
-                                                 "on to [four](04_refinement.ipynb#x), [out](https://example.org/a.ipynb)."), *cells])
+    begin = new_markdown_cell("# 3. Model exploration\n> Which one?\n\nBack to [one](01_planning.ipynb), "
+                              "on to [four](04_refinement.ipynb#x), [out](https://example.org/a.ipynb).")
+    book = new_notebook(cells=[begin, *cells])
     path = project.path / "notebooks" / f"{name}.ipynb"
     path.parent.mkdir(exist_ok=True)
     nbformat.write(book, path)
@@ -102,7 +104,7 @@ def standalone(text):
     assert "@import" not in text
     assert not re.search(r"url\((?!#|data:|['\"]#)", text)
     for address in re.findall(r"https?://[^\s\"'<>)]+", text):
-        assert address.startswith(("http://www.w3.org/", "https://example.org/")), address
+        assert address.startswith(NAMES), address
     assert "default-src 'none'" in text
     return page
 
@@ -117,8 +119,8 @@ def test_the_index_says_where_the_project_stands(project):
     page = standalone(text)
     for step in STEPS:
         assert f"{step.number}. {step.title}" in page.text
-    for said in ("flights & co", "1,234 rows", "metric f1", "version 01234567", "Go on with step 2", "! issue", "Which one"):
-        assert said in page.text or said == "Which one"
+    for said in ("flights & co", "1,234 rows", "metric f1", "version 01234567", "Go on with step 2", "! issue"):
+        assert said in page.text
     assert EVIL in page.text  # as text
     assert EVIL not in text  # never as markup
     assert ("href", "03_exploration.html") in page.attributes
@@ -181,7 +183,7 @@ def test_a_lesson_page(project):
         new_code_cell("noise()", execution_count=3, outputs=[
             new_output("stream", name="stderr", text="a warning"), new_output("stream", name="stdout", text="printed <i>\n"),
             new_output("display_data", {"application/javascript": "alert(1)"}),
-            new_output("display_data", {"application/vnd.jupyter.widget-view+json": {"model_id": "1"}, "text/plain": "a widget"})]),
+            new_output("display_data", {"application/vnd.jupyter.widget-view+json": {}, "text/plain": "a widget"})]),
         new_markdown_cell("## Exercises\nReplace the dots"), new_markdown_cell("**3.1** Which?"),
         new_code_cell("attempt = ...", metadata={"tags": ["exercise"]}, execution_count=4),
         new_code_cell("secret", metadata={"tags": ["solution"]}, execution_count=5),
@@ -190,7 +192,7 @@ def test_a_lesson_page(project):
     body = lesson_body(path, pages=["01_planning"])
     for shown in ("Parameters of this run", "mine", "table", "printed &lt;i&gt;", "a widget", "Decision", "noise()"):
         assert shown in re.sub(r"</?span[^>]*>", "", body), shown
-    for left_out in ("default", "a warning", "Replace the dots", "3.1", "attempt", "secret", "hidden", "alert", "cdn.org", "cdnjs"):
+    for left_out in ("default", "a warning", "Replace the dots", "3.1", "attempt", "secret", "hidden", "alert", "cdn"):
         assert left_out not in body, left_out
     assert '<a href="01_planning.html">one</a>' in body
     assert "on to four" in body

@@ -95,10 +95,10 @@ def _price(table: Table, best: Row, simple: Row, difference: Any) -> Finding:
     numbers = {"points": points, "fit_seconds": fit, "predict_ms": ask, "fit_ratio": best.fit_seconds / simple.fit_seconds
                if simple.fit_seconds else NAN, "n": table.folds.n}
     a_point = f" One point costs {_signed(ask / points, 'ms')} a row and {_signed(fit / points, 's')} of fitting." \
-        if points >= 0.1 else ""
+        if points >= 0.1 and ask > 0 and fit > 0 else ""
     return Finding("BAS003", "tip", f"{best.name} gains {points:.1f} points over {simple.name} (a point is "
-                                    f"{number(table.points(simple))}) for {_signed(ask, 'ms')} in a single prediction and "
-                                    f"{_signed(fit, 's')} of fitting.{a_point}", numbers)
+                                    f"{number(table.points(simple))}); a single prediction takes {_signed(ask, 'ms')}, fitting "
+                                    f"{_signed(fit, 's')}.{a_point}", numbers)
 
 
 def _signed(value: float, unit: str) -> str:
@@ -177,10 +177,11 @@ def _columns_alone(table: Table, problem: Problem, best: Row, plain: Row, seed: 
     kinds = column_kinds(X)
     sign, found = table.metric.sign, {}
     wanted = sign * plain.scores[0] + LEAK_SHARE * sign * (best.scores[0] - plain.scores[0])
-    make = DecisionTreeClassifier if problem.task == "classification" else DecisionTreeRegressor
+    small = DecisionTreeClassifier(max_depth=4, min_samples_leaf=5, random_state=seed) \
+        if problem.task == "classification" else DecisionTreeRegressor(min_samples_leaf=5, random_state=seed)
     for name in (*kinds["number"], *kinds["category"], *kinds["date"]):
         one = X[[name]] if isinstance(X, pd.DataFrame) else X[:, [name]]
-        tree = make_pipeline(prepare(one, style="tree"), make(max_depth=4, min_samples_leaf=5, random_state=seed))
+        tree = make_pipeline(prepare(one, style="tree"), small)
         part = Problem(one, problem.y, problem.task, problem.metric, problem.classes, problem.positive)
         outcome = measure(part, Candidate(str(name), "model", tree), (fold[0], fold[1]), seed, alone=False)
         if sign * outcome.score >= wanted:
@@ -197,7 +198,7 @@ def elsewhere(table: Table) -> list[Finding]:
 
 
 def _against(table: Table, best: Row, other: Row) -> Finding:
-    code, what = ("BAS008", "what people reach") if other.kind == "human" else ("BAS009", f"the published {other.name}")
+    code, what = ("BAS008", "what people reach") if other.kind == "human" else ("BAS009", f"the published {other.name!r}")
     sign = table.metric.sign
     low, high = sorted((sign * best.low, sign * best.high))
     bounds = [sign * value for value in (other.low, other.high) if np.isfinite(value)] or [sign * other.score]

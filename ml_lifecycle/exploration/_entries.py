@@ -10,7 +10,7 @@ import pandas as pd
 from sklearn.dummy import DummyClassifier, DummyRegressor
 
 from ..foundation import _roles, _scores
-from ..foundation.dataset import Dataset, load_dataset
+from ..foundation.dataset import load_dataset
 from ..foundation.errors import BadInputError, UnknownNameError, did_you_mean, one_of
 from ..foundation.intervals import bootstrap_interval
 from ..foundation.metrics import get_metric
@@ -55,7 +55,8 @@ def pose(data: Any, y: Any, *, metric: Any, task: str | None, groups: Any, time:
 
 
 def _from_dataset(data: Any, metric: Any, task: Any, groups: Any, time: Any, positive: Any, roles: dict[str, Any]) -> Asked:
-    named = {"group": groups if isinstance(groups, str) else None, "time": time if isinstance(time, str) else None}
+    named: dict[str, Any] = {"group": groups if isinstance(groups, str) else None,
+                             "time": time if isinstance(time, str) else None}
     found = load_dataset(data, task=task, **named, **{k: v for k, v in roles.items() if v})
     if found.y is None:
         raise BadInputError("`target` must name the column to predict. Got none. "
@@ -238,7 +239,7 @@ def as_published(published: Iterable[Any]) -> list[Quoted]:
     return found
 
 
-def _quoted(item: Mapping[str, Any], argument: str) -> dict[str, float]:
+def _quoted(item: Mapping[str, Any], argument: str) -> dict[str, Any]:
     unknown = set(item) - {"name", "score", "source", "low", "high", "n"}
     if unknown:
         raise BadInputError(f"`{argument}` must have the keys name, score, source, low, high and n. Got {sorted(unknown)} too.")

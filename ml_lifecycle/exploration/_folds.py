@@ -46,8 +46,8 @@ def make_folds(
     seed: int = 0,
 ) -> Folds:  # raises BadInputError when no fold is possible
     """The folds for these rows."""
-    if isinstance(cv, (bool, np.bool_)) or isinstance(cv, str) or not (
-            isinstance(cv, (int, np.integer)) or hasattr(cv, "split") or isinstance(cv, Iterable)):
+    usable = isinstance(cv, (int, np.integer, Iterable)) or hasattr(cv, "split")
+    if isinstance(cv, (bool, np.bool_, str)) or not usable:
         raise BadInputError(f"`cv` must be a number of folds, a splitter or pairs of positions. Got {cv!r}. Try cv=5.")
     if not isinstance(cv, (int, np.integer)):
         return _given(cv, X, y, groups, task)
@@ -65,7 +65,7 @@ def _given(cv: Any, X: Any, y: np.ndarray, groups: Any, task: str) -> Folds:
     for number, pair in enumerate(own, 1):
         sides = [np.asarray(side) for side in pair] if isinstance(pair, (tuple, list)) else []
         if len(sides) != 2:
-            raise BadInputError(f"`cv` must give pairs of training and test positions. Got {type(pair).__name__} as fold {number}.")
+            raise BadInputError(f"`cv` must give pairs (training, test) of positions. Got {type(pair).__name__} as fold {number}.")
         train, test = (np.flatnonzero(side) if side.dtype == bool else side for side in sides)
         for side in (train, test):
             if not len(side) or side.dtype.kind not in "iu" or side.min() < 0 or side.max() >= len(y):

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed, effective_n_jobs
 from sklearn.base import clone
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from tqdm import tqdm
 
 from ..foundation.intervals import bootstrap_interval
@@ -27,7 +28,7 @@ class Problem:
     """What is to be predicted from what, and how it is judged."""
 
     X: Any  # frame, array or CSR matrix
-    y: np.ndarray
+    y: Any  # array of labels or numbers
     task: str
     metric: Metric
     classes: tuple[Any, ...] = ()
@@ -103,8 +104,11 @@ def _travels(what: Any) -> bool:
 
 
 def measure(problem: Problem, candidate: Candidate, fold: Pair, seed: int, alone: bool) -> Outcome:
-    """Fit on the one side, score on the other; an exception becomes part of the outcome."""
-    with warnings.catch_warnings(record=True) as caught:
+    """Fit on the one side, score on the other, on one thread; an exception becomes part of the outcome.
+
+    One thread makes seconds comparable, and keeps threads that wait for each other from stalling on a busy machine.
+    """
+    with warnings.catch_warnings(record=True) as caught, threadpool_limits(limits=1):
         warnings.simplefilter("always")
         try:
             done = _measured(problem, candidate, fold, seed, alone)
@@ -115,7 +119,7 @@ def measure(problem: Problem, candidate: Candidate, fold: Pair, seed: int, alone
 
 
 def _one_line(error: object) -> str:
-    return (" ".join(str(error).split()) or "no message")[:200]
+    return (" ".join(str(error).split()).rstrip(".") or "no message")[:200]
 
 
 def _measured(problem: Problem, candidate: Candidate, fold: Pair, seed: int, alone: bool) -> dict[str, Any]:

@@ -240,7 +240,7 @@ def _steps(kinds: Mapping[str, tuple[Any, ...]], style: Style, time: Any, seed: 
     return steps[0][1] if len(steps) == 1 else FeatureUnion(steps)
 
 # %% ../../nbs/exploration/pipelines.ipynb #b63baec2
-FOREST_ROWS = 20_000  # rows that a tree of the forest sees at most
+FOREST_ROWS = 4_000  # rows that one tree of the forest sees at most
 
 
 def default_models(
@@ -280,7 +280,7 @@ def _regressors(rows: int, seed: int) -> dict[str, Any]:
         "ridge regression": Ridge(),
         "small tree": tree.DecisionTreeRegressor(max_depth=5, min_samples_leaf=10, random_state=seed),
         "random forest": ensemble.RandomForestRegressor(
-            n_estimators=100, min_samples_leaf=5, max_features=1 / 3, max_samples=share, n_jobs=1, random_state=seed),
+            n_estimators=100, min_samples_leaf=5, max_features=0.2, max_samples=share, n_jobs=1, random_state=seed),
         "gradient boosting": ensemble.HistGradientBoostingRegressor(
             max_iter=100, learning_rate=0.06, early_stopping=False, random_state=seed),
     }

@@ -96,6 +96,8 @@ def assemble(frame: pd.DataFrame, kinds: dict[str, str], asked: Asked, notes: Se
     """Give every column its role."""
     remarks: list[str] = list(notes)
     _check_kinds(frame, kinds, asked)
+    named = [name for name in (asked.target, asked.time, asked.group) if name]
+    ids = find_ids(frame, kinds, {*named, *asked.text}, asked.ids)  # on all rows: without some, 1 to n has gaps
     frame = _with_target(frame, asked.target, remarks)
     if len(frame) < FEWEST_ROWS:
         raise BadInputError(f"`data` must have at least {FEWEST_ROWS} rows" + (" with a target" if asked.target else "")
@@ -105,8 +107,6 @@ def assemble(frame: pd.DataFrame, kinds: dict[str, str], asked: Asked, notes: Se
         task = _task(frame[asked.target], kinds[asked.target], asked, remarks)
         frame = frame.assign(**{asked.target: _labels(frame[asked.target], task)})
         classes = _classes(frame[asked.target], asked) if task == "classification" else ()
-    named = [name for name in (asked.target, asked.time, asked.group) if name]
-    ids = find_ids(frame, kinds, {*named, *asked.text}, asked.ids)
     if ids:
         listed = ", ".join(f"`{name}` ({why})" for name, why in list(ids.items())[:6])
         remarks.append(Note("DSC001", f"Set aside as ids, not among the features: {listed}{' …' if len(ids) > 6 else ''}."))

@@ -90,7 +90,7 @@ def check_file(path: Path) -> None:
 
 def check_names(names: Iterable[object], source: str) -> list[str]:
     """The column names as stripped text; raises BadInputError when one comes twice."""
-    clean = [str(name).strip() for name in names]
+    clean = [re.sub(r"\s*[\r\n\t]+\s*", " ", str(name)).strip() for name in names]
     clean = [name or f"Unnamed: {i}" for i, name in enumerate(clean)]
     twice = [name for name, times in Counter(clean).items() if times > 1]
     if twice:
@@ -204,7 +204,11 @@ def _decimal_mark(text: str, delimiter: str) -> str:
 
 
 def _header(text: str, delimiter: str, name: str) -> list[str]:
-    first = _records(text, delimiter, 1)[0]
+    rows = _records(text, delimiter, 1)
+    if not rows:
+        raise BadInputError(f"`data` must have the column names in its first line. Got {shown(text[:40])} in {shown(name)}. "
+                            "Close every quotation mark of that line.")
+    first = rows[0]
     number = [bool(re.fullmatch(r"\s*[+-]?\d*\.?\d+([eE][+-]?\d+)?\s*", cell)) for cell in first]
     if len(first) > 1 and all(number) and [c.strip() for c in first] != [str(i) for i in range(len(first))]:
         raise BadInputError(f"`data` must have the column names in its first line. Got {shown(first[:4])} in {shown(name)}. "
@@ -221,7 +225,7 @@ def _read_text(path: Path, encoding: str | None) -> Raw:
     table = _parse(text.encode("utf-8", "replace"), delimiter, names, path.name)
     if not table.num_rows:
         raise BadInputError(f"`data` must have rows. Got {shown(path.name)}, which holds a header only "
-                            f"({', '.join(names[:6])}).")
+                            f"({', '.join(shown(n)[1:-1] for n in names[:6])}).")
     _check_quotes(table, text, path.name)
     columns: dict[str, Any] = {}
     notes = []
@@ -258,7 +262,8 @@ def _parse(data: bytes, delimiter: str, names: list[str], name: str) -> pa.Table
             ragged.clear()
             parse(False)  # one thread: only then are rows numbered
     except pa.ArrowException as error:
-        raise BadInputError(f"`data` must be a table of delimited text. Got {shown(name)}: {_one_line(error)}.") from None
+        raise BadInputError(f"`data` must be a table of delimited text. Got {shown(name)}: {_one_line(error)}. "
+                            "Look for a quotation mark that is never closed.") from None
     if ragged:
         first = ragged[0]
         more = f" ({len(ragged):,} such rows)" if len(ragged) > 1 else ""

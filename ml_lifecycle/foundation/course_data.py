@@ -153,13 +153,13 @@ def _finished(table: pd.DataFrame, name: str, kept_out: Collection[str]) -> pd.D
     entry = COURSE[name]
     table = table.drop(columns=[c for c in entry.kept_out if c not in kept_out]).reset_index(drop=True)
     for column in table.columns:
-        if _render_kind(table[column]) == "string" and column not in entry.text:
+        if _holds_strings(table[column]) and column not in entry.text:
             table[column] = table[column].astype("category")
     return table
 
 
-def _render_kind(values: pd.Series) -> str:
-    return "string" if values.dtype == object or isinstance(values.dtype, pd.StringDtype) else "other"
+def _holds_strings(values: pd.Series) -> bool:
+    return values.dtype == object or isinstance(values.dtype, pd.StringDtype)
 
 
 def list_course(
@@ -249,7 +249,7 @@ def _column_row(dataset: "Dataset", name: str) -> dict[str, Any]:
 
 
 def _balance(dataset: "Dataset") -> list[Finding]:
-    if dataset.task is None:
+    if dataset.task is None or not len(dataset):
         return []
     if dataset.task == "regression":
         return [Finding("DSC013", "not applicable", "Classes cannot be out of balance, since the target is a number.")]

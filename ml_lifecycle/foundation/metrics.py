@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from . import _scores, _torch
+from . import _scores, _torch, _values
 from .errors import BadInputError, UnknownNameError, did_you_mean, one_of
 
 # %% ../../nbs/foundation/metrics.ipynb #f0e948c9
@@ -167,7 +167,7 @@ class Metric:
         predictions: Predictions,  # of the same rows
     ) -> _scores.Rows:  # `.compute(weights)` takes (b, n) weights of the rows in `.order` and gives b scores
         """The metric on these rows, ready to be computed under many weightings at once."""
-        rows: _scores.Rows = getattr(_scores, self.name)(y, predictions)
+        rows: _scores.Rows = getattr(_values if self.needs == "values" else _scores, self.name)(y, predictions)
         return rows
 
     def _bounded(self, value: float) -> float:

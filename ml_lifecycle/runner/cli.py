@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from .say import complain
+
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 _CODES = "Exit codes: 0 done · 1 a lesson failed · 2 bad arguments or data, nothing was run · 130 interrupted."
 
@@ -53,7 +55,7 @@ def _failed(error: Exception, given: list[str]) -> int:
 
 
 def _complain(message: object, code: int) -> int:
-    print(f"ml-lifecycle: {' '.join(str(message).split())}", file=sys.stderr, flush=True)
+    complain(message)
     return code
 
 

@@ -14,6 +14,7 @@ from nbformat import NotebookNode
 from papermill.exceptions import PapermillExecutionError
 
 from .kernel import KernelGuard, kernel_class
+from .say import one_line
 
 CellHook = Callable[[int, int, str], None]  # (number of the cell, cells in all, what it is about)
 _LOGGERS = ("papermill", "papermill.translators", "papermill.utils", "traitlets", "asyncio", "nbclient")
@@ -55,13 +56,13 @@ def execute(
             on_notebook_start=place.started, on_cell_start=place.cell)
         message = _incomplete(place.book)
     except PapermillExecutionError as error:
-        message, traceback = one_line(f"{error.ename}: {error.evalue}"), "\n".join(error.traceback)
+        message, traceback = one_line(f"{error.ename}: {error.evalue}", 400), "\n".join(error.traceback)
     except CellTimeoutError:
         message = f"the lesson's time of {timeout:g} s is over; give it more: --timeout SECONDS"
     except DeadKernelError:
         message = guard.how_it_died()
     except RuntimeError as error:  # what jupyter_client raises when a kernel does not come up
-        message = guard.how_it_died() if "died" in str(error).lower() else one_line(str(error))
+        message = guard.how_it_died() if "died" in str(error).lower() else one_line(error, 400)
     finally:
         guard.sweep()
     seconds = time.monotonic() - begin
@@ -148,9 +149,3 @@ def notebook_bytes(book: NotebookNode) -> bytes:
 def sha(content: bytes) -> str:
     """The name of a content."""
     return hashlib.sha256(content).hexdigest()
-
-
-def one_line(text: object, most: int = 400) -> str:
-    """A text in one line of limited length."""
-    line = " ".join(str(text).split())
-    return line if len(line) <= most else line[: most - 1] + "…"

@@ -13,6 +13,7 @@ _LEFT_OUT = {"exercise", "solution", "hint", "remove-cell"}
 _LIVE = {"application/javascript", "application/vnd.jupyter.widget-view+json"}
 _SCRIPT = re.compile(r"<(script|iframe|object)\b.*?</\1\s*>|</?(?:script|iframe|object|embed|link|meta|base)\b[^>]*>?",
                      re.IGNORECASE | re.DOTALL)
+_IDLE = re.compile(r"\s*((from|import)\b.*(\n|$)\s*)*")  # a cell of nothing but imports
 _LINK = re.compile(r'<a href="(?P<to>[^"#?:]+\.ipynb)(?:#[^"]*)?"[^>]*>(?P<words>.*?)</a>', re.DOTALL)
 
 
@@ -61,7 +62,7 @@ def _shown_cells(cells: list[NotebookNode]) -> list[NotebookNode]:
         if in_exercises or _tags(cell) & _LEFT_OUT or (injected and "parameters" in _tags(cell)):
             continue
         if cell.cell_type == "code":
-            if not cell.source.strip():
+            if not cell.outputs and _IDLE.fullmatch(cell.source):
                 continue
             cell.outputs = [output for output in map(_still, cell.outputs) if output is not None]
         elif cell.cell_type == "markdown":

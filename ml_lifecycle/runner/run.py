@@ -18,6 +18,7 @@ from ml_lifecycle.foundation.lifecycle import STEPS, Step
 from .lessons import LessonFile, find_lessons, parse_steps
 from .options import for_lesson, read_pairs, read_params, settle
 from .progress import Progress
+from .say import complain, shown
 from .state import FILE, LessonState, RunState, fresh_name, keep_aside, now, read_state
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def _opened(request: Request, place: str, before: RunState | None, lessons: dict
     if request.resume and before is not None and before.data["version"] != dataset.version:
         raise BadInputError(f"`--resume` must find the data as they were. Got {before.data['given']!r} with other content. "
                             "Run without --resume to start afresh in another directory: --project DIR")
-    values = {**_defaults(lessons), **values, "project": str(project.path)}
+    values = {"data": values["data"], **values, **_defaults(lessons, values), "project": str(project.path)}
     state = before if request.resume and before is not None else _fresh(before, lessons, values, dataset)
     todo = state.unfinished(project.path) if request.resume else list(lessons)
     state.finished = ""
@@ -221,9 +222,10 @@ def _check_writable(where: Path) -> None:
                                f"{error.strerror or error}. Nothing was run; name another directory.") from None
 
 
-def _defaults(lessons: dict[str, LessonFile]) -> dict[str, Any]:
+def _defaults(lessons: dict[str, LessonFile], values: dict[str, Any]) -> dict[str, Any]:
     """What a run sets unless told otherwise: nobody is there to solve exercises."""
-    return {"exercises": False} if any("exercises" in lesson.parameters for lesson in lessons.values()) else {}
+    known = any("exercises" in lesson.parameters for lesson in lessons.values())
+    return {"exercises": False} if known and "exercises" not in values else {}
 
 
 def _fresh(before: RunState | None, lessons: dict[str, LessonFile], values: dict[str, Any], dataset: Any) -> RunState:
@@ -287,12 +289,12 @@ def _run_lesson(plan: Plan, lesson: LessonFile, guard: "KernelGuard", progress: 
         return INTERRUPTED, f"interrupted in {lesson.name}; what was finished is kept; {_again(project)}"
     if plan.debug and outcome.traceback:
         print(outcome.traceback, file=sys.stderr)
-    saved = f"; as far as it came: {_shown(project / 'notebooks' / _failed(lesson))}" if outcome.notebook else ""
+    saved = f"; as far as it came: {shown(project / 'notebooks' / _failed(lesson))}" if outcome.notebook else ""
     return FAILED, f"{lesson.name} stopped at {outcome.message}{saved}; {_again(project)}"
 
 
 def _again(project: Path) -> str:
-    return f"go on with: ml-lifecycle run --resume --project {shlex.quote(_shown(project))}"
+    return f"go on with: ml-lifecycle run --resume --project {shlex.quote(shown(project))}"
 
 
 def _failed(lesson: LessonFile) -> str:
@@ -311,20 +313,12 @@ def _keep(project: Path, lesson: LessonFile, state: LessonState, outcome: "Outco
     if outcome.state == "failed":
         write_bytes(failed, content)
         state.failed_sha256 = sha(content)
-        return _shown(aside) if aside else ""
+        return shown(aside) if aside else ""
     aside = keep_aside(whole, [state.sha256], "edited") or aside
     write_bytes(whole, content)
     failed.unlink(missing_ok=True)
     state.notebook, state.sha256, state.failed_sha256 = f"notebooks/{whole.name}", sha(content), ""
-    return _shown(aside) if aside else ""
-
-
-def _shown(path: Path) -> str:
-    """A path as a person would type it: relative to where they are, when it lies below."""
-    try:
-        return str(path.relative_to(Path.cwd()))
-    except (ValueError, OSError):
-        return str(path)
+    return shown(aside) if aside else ""
 
 
 @contextmanager
@@ -400,8 +394,3 @@ def _sum_up(plan: Plan) -> None:
         index = None
     with suppress(BrokenPipeError):  # nobody reads it; the exit code still tells
         print(summary(plan.project, plan.state, plan.absent, index), flush=True)
-
-
-def complain(message: object) -> None:
-    """The one line on stderr that says what is wrong."""
-    print(f"ml-lifecycle: {' '.join(str(message).split())}", file=sys.stderr, flush=True)

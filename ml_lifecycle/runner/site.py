@@ -31,9 +31,9 @@ def write_site(
     site, books = project.path / "site", _executed(project)
     names = [step.folder for step in books]
     for step, book in books.items():
-        body = _crumbs() + lesson_body(book, pages=names) + _pager(step, names)
+        body = _crumbs(book) + lesson_body(book, pages=names) + _pager(step, names)
         write_text(site / f"{step.folder}.html", page(f"{step.number}. {step.title} · {project.path.name}", body))
-    return write_text(site / "index.html", page(f"{project.path.name}: report", _index(project, names)))
+    return write_text(site / "index.html", page(f"{project.path.name}: report", _index(project)))
 
 
 def page(title: str, body: str) -> str:
@@ -52,8 +52,9 @@ def _executed(project: "Project") -> dict[Step, Path]:
     return {step: path for step, path in places.items() if path.is_file()}
 
 
-def _crumbs() -> str:
-    return '<nav aria-label="report"><a href="index.html">← Report</a></nav>'
+def _crumbs(book: Path) -> str:
+    return (f'<nav aria-label="report"><a href="index.html">← Report</a> <a href="../notebooks/{book.name}">the executed notebook</a>'
+            "</nav>")
 
 
 def _pager(step: Step, pages: list[str]) -> str:
@@ -72,12 +73,12 @@ def _title(folder: str | None) -> str:
 
 # index ---------------------------------------------------------------------------------------------------------------
 
-def _index(project: "Project", pages: list[str]) -> str:
+def _index(project: "Project") -> str:
     status, run = project.status(), _state(project)
     evidence = {step: project.evidence(step.key) for step in STEPS}
     parts = [f"<h1>{escape(project.path.name)}</h1>", f'<p class="lead">{_facts(project)}</p>', _stopped(run),
              f'<div class="figure">{figure(status, run)._repr_html_()}</div>', _next(status),
-             _steps_table(status, run, pages), _findings(evidence), *(_step_section(project, s, evidence[s]) for s in STEPS)]
+             _steps_table(project, status, run), _findings(evidence), *(_step_section(project, s, evidence[s]) for s in STEPS)]
     return "\n".join(filter(None, parts))
 
 
@@ -126,19 +127,25 @@ def _next(status: "StatusReport") -> str:
     return f'<p class="next"><b>Next:</b> {escape(then[0])}</p>' if then else ""
 
 
-def _steps_table(status: "StatusReport", run: RunState | None, pages: list[str]) -> str:
-    rows = []
-    for step, (_, row), state in zip(STEPS, status.frame.iterrows(), states(status, run).values()):
-        short = f'<br><small>{escape(row["verdict"])}</small>' if row["verdict"] else ""
-        lesson = f'<a href="{step.folder}.html">lesson</a>' if step.folder in pages else ""
-        seconds = run.lessons[step.key].seconds if run and step.key in run.lessons and lesson else None
-        took = f' <small>{seconds:.0f} s</small>' if seconds is not None else ""
-        anchor = f'<a href="#{step.key}">{step.number}. {escape(step.title)}</a>' if state != "open" else \
-            f"{step.number}. {escape(step.title)}"
-        rows.append(f'<tr><td>{anchor}</td><td><span class="state {state.replace(" ", "-")}">{STATES[state][0]} {state}</span>'
-                    f'{short}</td><td>{escape(row["decision"])}</td><td>{lesson}{took}</td></tr>')
+def _steps_table(project: "Project", status: "StatusReport", run: RunState | None) -> str:
+    rows = [_step_row(project, step, row, state, run)
+            for step, (_, row), state in zip(STEPS, status.frame.iterrows(), states(status, run).values())]
     return ('<div class="wide"><table class="steps"><thead><tr><th>Step</th><th>Verdict</th><th>Decision</th>'
             f'<th>Executed</th></tr></thead><tbody>{"".join(rows)}</tbody></table></div>')
+
+
+def _step_row(project: "Project", step: Step, row: Any, state: str, run: RunState | None) -> str:
+    name = f"{step.number}. {escape(step.title)}"
+    name = name if row["state"] == "open" else f'<a href="#{step.key}">{name}</a>'
+    short = f'<br><small>{escape(row["verdict"])}</small>' if row["verdict"] else ""
+    books = project.path / "notebooks"
+    links = [f'<a href="{step.folder}.html">lesson</a>'] if (books / f"{step.folder}.ipynb").is_file() else []
+    if (books / f"{step.folder}.failed.ipynb").is_file():
+        links.append(f'<a href="../notebooks/{step.folder}.failed.ipynb">as far as it came</a>')
+    one = run.lessons.get(step.key) if run else None
+    took = f"<small>{one.seconds:.0f} s</small>" if links and one and one.seconds is not None else ""
+    return (f'<tr><td>{name}</td><td><span class="state {state.replace(" ", "-")}">{STATES[state][0]} {state}</span>{short}</td>'
+            f'<td data-label="decision: ">{escape(row["decision"])}</td><td>{" ".join([*links, took])}</td></tr>')
 
 
 def _findings(evidence: dict[Step, dict[str, "Report"]]) -> str:

@@ -1,10 +1,12 @@
 """Where a project stands, in text: the loop, the steps, the next one and why."""
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ml_lifecycle.foundation.lifecycle import STATES, STEPS, Step, find_step
 
+from .say import shown
 from .site import facts, states
 from .state import RunState
 
@@ -83,8 +85,8 @@ def summary(
     """What a run ends with."""
     lines = ["", f"{project.path.name}: {' · '.join(facts(project))}", "", table(project, run, absent), "",
              f"next: {then(project)}", ""]
-    lines += [f"report     {index}"] if index else []
-    return "\n".join([*lines, f"notebooks  {project.path / 'notebooks'}", f"project    {project.path}"])
+    lines += [f"report     {shown(index)}"] if index else []
+    return "\n".join([*lines, f"notebooks  {shown(project.path / 'notebooks')}", f"project    {shown(project.path)}"])
 
 
 def standing(
@@ -98,5 +100,5 @@ def standing(
     failed = [one.message for one in run.lessons.values() if one.state == "failed"] if run else []
     lines += [f"a lesson stopped at {message}" for message in failed]
     if run and run.unfinished(project.path):
-        lines.append(f"unfinished run: ml-lifecycle run --resume --project {project.path}")
+        lines.append(f"unfinished run: ml-lifecycle run --resume --project {shlex.quote(shown(project.path))}")
     return "\n".join(lines)
