@@ -116,7 +116,8 @@ def test_steps_that_make_no_sense(text, said):
 @pytest.mark.parametrize(("value", "default", "where", "expected"), [
     ("5", "", "-p", "5"), (5, "", "--params", "5"), (None, "x", "--params", ""), (["a", "b"], "", "--params", "a, b"),
     ("7", 0, "-p", 7), ("0.5", 1.0, "-p", 0.5), (2, 0.5, "--params", 2), ("no", True, "-p", False),
-    (True, False, "--params", True), ("1", True, "-p", True), ("[1, 2]", None, "-p", [1, 2]), ("", None, "-p", ""), ("a=b", "", "-p", "a=b")])
+    (True, False, "--params", True), ("1", True, "-p", True), ("[1, 2]", None, "-p", [1, 2]),
+    ("", None, "-p", ""), ("a=b", "", "-p", "a=b")])
 def test_values_take_the_type_of_the_default(value, default, where, expected):
     result = typed("name", value, default, where)
     assert (result, type(result)) == (expected, type(expected))

@@ -154,6 +154,11 @@ def test_an_inferred_task_is_noted_and_can_be_overridden():
     assert load_dataset(table(y=[0.5, 1.5] * 20), target="y", task="classification").classes == (0.5, 1.5)
 
 
+def test_any_name_can_be_a_target():
+    for name in ("self", "index", "target", "a b", "y.z", "é"):
+        assert load_dataset(table().rename(columns={"y": name}), target=name).classes == (0, 1)
+
+
 def test_rows_without_a_target_are_set_aside():
     data = load_dataset(table(y=[0, 1, None, 1] * 10), target="y")
     assert len(data) == 30

@@ -29,7 +29,6 @@ def place(tmp_path, monkeypatch):
     lesson(place, "01_planning", RESULT % "planning")
     lesson(place, "03_exploration", "# Waiting", "import subprocess\nworker = subprocess.Popen(['sleep', '60']).pid\n"
            "open(f'{project}/worker', 'w').write(str(worker))", WAIT % "3", RESULT % "exploration")
-    lesson(place, "05_evaluation", RESULT % "evaluation")
     monkeypatch.setenv("ML_LIFECYCLE_LESSONS", str(place))
     monkeypatch.chdir(tmp_path)
     return place
@@ -62,13 +61,13 @@ def resumed_equals_uninterrupted(project, capfd):
     (project / "go").touch()
     capfd.readouterr()
     assert main(["run", "--resume", "--project", str(project)]) == 0
-    assert [one["step"] for one in ran(project)] == ["01_planning", "03_exploration", "03_exploration", "05_evaluation"]
+    assert [one["step"] for one in ran(project)] == ["01_planning", "03_exploration", "03_exploration"]
     straight = project.parent / "straight"
     straight.mkdir(exist_ok=True)
     (straight / "go").touch()
     assert main(["run", "my.csv", "--target", "y", "--seed", "5", "--project", str(straight)]) == 0
     assert results(project) == results(straight)
-    assert len(results(project)) == 3
+    assert len(results(project)) == 2
     whole(project)
 
 
@@ -81,8 +80,7 @@ def stopped(project, code, out, err):
     assert not alive(waiting(project))
     until(lambda: not alive(int((project / "worker").read_text())), 5)
     state = saved(project)["lessons"]
-    assert {key: one["state"] for key, one in state.items()} == {"planning": "done", "exploration": "pending",
-                                                                 "evaluation": "pending"}
+    assert {key: one["state"] for key, one in state.items()} == {"planning": "done", "exploration": "pending"}
     assert re.match(r"interrupted at cell \d of \d \(Waiting\)", state["exploration"]["message"])
     assert (project / "site" / "index.html").is_file()
     assert "lesson not finished" in out
@@ -110,9 +108,6 @@ def test_the_process_is_asked_to_end(place, capfd):
     code = main(["run", "my.csv", "--target", "y", "--seed", "5"])
     stopped(project, code, *capfd.readouterr())
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    (project / "go").touch()
-    assert main(["run", "--resume", "--project", "runs/my"]) == 0
-    assert [one["step"] for one in ran(project)] == ["01_planning", "03_exploration", "03_exploration", "05_evaluation"]
 
 
 def test_the_process_is_killed(place, tmp_path, capfd):

@@ -20,9 +20,14 @@ def name(path: Path) -> str:
 
 def execute(path: Path, cwd: Path, **parameters: Any) -> nbformat.NotebookNode:
     """Execute a notebook in a folder of its own; every code cell must have run to its end."""
-    book = papermill.execute_notebook(
-        path, None, parameters, kernel_name="python3", cwd=cwd, progress_bar=False, log_output=False,
-        request_save_on_cell_execute=False, autosave_cell_every=0, execution_timeout=600)
+    options: Any = {"kernel_name": "python3", "cwd": cwd, "progress_bar": False, "log_output": False,
+                    "request_save_on_cell_execute": False, "autosave_cell_every": 0, "execution_timeout": 600}
+    try:
+        book = papermill.execute_notebook(path, None, parameters, **options)
+    except RuntimeError as error:  # no kernel came up: another process may have taken its port; that is not about the notebook
+        if "didn't respond" not in str(error):
+            raise
+        book = papermill.execute_notebook(path, None, parameters, **options)
     for number, cell in enumerate(book.cells):
         if cell.cell_type == "code" and cell.source.strip():
             told = cell.metadata.papermill

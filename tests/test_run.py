@@ -8,10 +8,11 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from runner_toys import PARAMETERS, lesson, ran, saved
+from runner_toys import PARAMETERS, alive, lesson, ran, saved, until
 
 from ml_lifecycle.runner.cli import main
-from ml_lifecycle.runner.execute import about_cell, tidy
+from ml_lifecycle.runner.execute import about_cell, execute, tidy
+from ml_lifecycle.runner.kernel import KernelGuard
 from ml_lifecycle.runner.say import one_line
 from ml_lifecycle.runner.state import keep_aside, read_state
 
@@ -84,7 +85,7 @@ def test_a_run_leaves_notebooks_state_site_and_summary(place, go):
     assert not list(project.rglob("*.part"))
 
 
-def test_the_interpreter_is_ours_whatever_is_registered(place, go, tmp_path, monkeypatch):
+def test_the_kernel_is_ours_and_leaves_nothing_behind(place, go, tmp_path, monkeypatch):
     wrong = tmp_path / "data" / "kernels" / "python3"
     wrong.mkdir(parents=True)
     (wrong / "kernel.json").write_text('{"argv": ["/bin/false"], "display_name": "x", "language": "python"}')
@@ -95,24 +96,13 @@ def test_the_interpreter_is_ours_whatever_is_registered(place, go, tmp_path, mon
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "data"))
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     monkeypatch.setenv("MPLBACKEND", "TkAgg")
-    lesson(place, "01_planning", "import os, sys\nprint(sys.executable, os.environ['MPLBACKEND'], os.getcwd())")
+    lesson(place, "01_planning", "import os, sys\nprint(sys.executable, os.environ['MPLBACKEND'], os.getcwd())",
+           "from tqdm import tqdm\nfor _ in tqdm(range(3)): pass",
+           "import subprocess\nprint(subprocess.Popen(['sleep', '60']).pid)")
     assert go()[0] == 0
-    assert outputs(book("01_planning.ipynb"))[-1].text.split() == [
-        sys.executable, "module://matplotlib_inline.backend_inline", str(Path("runs/my").absolute())]
-
-
-def test_what_the_kernel_leaves_running_is_ended(place, go):
-    from runner_toys import alive
-
-    lesson(place, "01_planning", "import subprocess\nsubprocess.Popen(['sleep', '60']).pid")
-    assert go()[0] == 0
-    assert not alive(int(outputs(book("01_planning.ipynb"))[-1].data["text/plain"]))
-
-
-def test_progress_bars_are_not_kept(place, go):
-    lesson(place, "01_planning", "from tqdm import tqdm\nfor _ in tqdm(range(3)): pass", "print('kept')")
-    assert go()[0] == 0
-    assert [output.text for output in outputs(book("01_planning.ipynb"))] == ["kept\n"]
+    where, worker = [output.text.split() for output in outputs(book("01_planning.ipynb"))]  # and no progress bar
+    assert where == [sys.executable, "module://matplotlib_inline.backend_inline", str(Path("runs/my").absolute())]
+    until(lambda: not alive(int(worker[0])), 5)
 
 
 def test_parameters_from_a_file(place, go, tmp_path):
@@ -123,25 +113,20 @@ def test_parameters_from_a_file(place, go, tmp_path):
     assert (one["target"], one["seed"], one["rate"]) == ("y", 3, 1.0)
 
 
-def test_a_second_run_runs_afresh(place, go):
+def test_a_second_run_runs_afresh_and_keeps_what_a_person_changed(place, go):
     lesson(place, "01_planning")
     lesson(place, "03_exploration")
     assert go()[0] == 0
-    assert go("--steps", "3")[0] == 0
+    folder = Path("runs/my/notebooks")
+    (folder / "03_exploration.ipynb").write_text("my notes")
+    code, _, err = go("--steps", "3")
+    assert code == 0
+    assert err[1].endswith("your changed copy is kept: runs/my/notebooks/03_exploration.edited-1.ipynb")
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "01_planning.ipynb", "03_exploration.edited-1.ipynb", "03_exploration.ipynb"]
+    assert (folder / "03_exploration.edited-1.ipynb").read_text() == "my notes"
     assert [one["step"] for one in ran(Path("runs/my"))] == ["01_planning", "03_exploration", "03_exploration"]
     assert saved(Path("runs/my"))["lessons"]["planning"]["state"] == "done"
-
-
-def test_what_a_person_changed_is_kept(place, go):
-    lesson(place, "01_planning")
-    assert go()[0] == 0
-    folder = Path("runs/my/notebooks")
-    (folder / "01_planning.ipynb").write_text("my notes")
-    code, _, err = go()
-    assert code == 0
-    assert err[1].endswith("your changed copy is kept: runs/my/notebooks/01_planning.edited-1.ipynb")
-    assert sorted(path.name for path in folder.iterdir()) == ["01_planning.edited-1.ipynb", "01_planning.ipynb"]
-    assert (folder / "01_planning.edited-1.ipynb").read_text() == "my notes"
 
 
 def test_a_terminal_gets_a_bar_that_names_lesson_and_cell(place, monkeypatch):
@@ -194,30 +179,32 @@ def test_an_error_in_a_cell_keeps_what_was_finished_and_resumes(place, go, again
 def test_the_first_failure_stops_the_run(place, go):
     lesson(place, "01_planning", "1 / 0")
     lesson(place, "03_exploration")
-    code, out, err = go()
+    code, out, err = go("--debug")
     assert code == 1
     assert "ZeroDivisionError: division by zero" in err[-1]
+    assert any("Traceback" in line for line in err)
     assert len(ran(Path("runs/my"))) == 1
     assert re.search(r"3 Model exploration .*lesson not run yet", out)
-
-
-def test_debug_shows_the_traceback(place, go):
-    lesson(place, "01_planning", "1 / 0")
-    code, _, err = go("--debug")
-    assert code == 1
-    assert any("Traceback" in line for line in err)
 
 
 @pytest.mark.parametrize(("cell", "said"), [
     ("import sys; sys.exit(0)", "left the lesson early (sys.exit)"),
     ("import os; os._exit(0)", "the kernel ended by itself with exit code 0"),
-    ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "the kernel was killed by SIGKILL"),
 ])
-def test_a_lesson_that_leaves_early_has_failed(place, go, cell, said):
-    lesson(place, "01_planning", cell, "print('never')")
+def test_a_lesson_that_leaves_early_has_failed(tmp_path, cell, said):
+    guard = KernelGuard()
+    done = execute(lesson(tmp_path, "01_planning", cell, "print('never')"), {"project": str(tmp_path)}, cwd=tmp_path,
+                   timeout=60, guard=guard)
+    guard.close()
+    assert done.state == "failed"
+    assert said in done.message
+
+
+def test_a_kernel_that_is_killed(place, go):
+    lesson(place, "01_planning", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
     code, _, err = go()
     assert code == 1
-    assert said in err[-1]
+    assert "stopped at cell 5 of 5 (01_planning): the kernel was killed by SIGKILL" in err[-1]
     assert len(err) == 2
     assert saved(Path("runs/my"))["lessons"]["planning"]["state"] == "failed"
 
@@ -258,51 +245,50 @@ def test_a_full_disk_midway_is_one_line(place, go, again, monkeypatch):
 
 # going on ------------------------------------------------------------------------------------------------------------
 
-@pytest.fixture
-def half_done(place, go):
-    """A run whose second lesson failed; the lesson is mended."""
-    lesson(place, "01_planning")
-    lesson(place, "03_exploration", "1 / 0")
-    assert go("--seed", "7")[0] == 1
-    lesson(place, "03_exploration")
-    return Path("runs/my")
-
-
 def refused(result, said):
     code, out, err = result
     assert (code, out, len(err)) == (2, "", 1)
     assert said in err[0]
 
 
-def test_going_on_refuses_other_values(half_done, again, go, tmp_path):
+def test_going_on(place, go, again):
+    lesson(place, "01_planning")
+    lesson(place, "03_exploration", "1 / 0")
+    assert go("--seed", "7")[0] == 1
+    project = Path("runs/my")
+    lesson(place, "03_exploration")
+
+    # other values are refused
     refused(again("--seed", "8"), "Got seed 8 in place of 7")
     refused(again("-p", "rate=0.1"), "Got rate 0.1 in place of 0.5")
     refused(again("--steps", "1"), "`--resume` must go on with the same steps")
     refused(go("--resume", "--project", "runs/my", data=("flights",)), "Got data 'flights' in place of")
-    changed = (tmp_path / "my.csv").read_text()
-    (tmp_path / "my.csv").write_text(changed.replace(",no", ",never", 30))
-    code, _, err = again()
-    assert (code, len(err)) == (2, 1)
-    (tmp_path / "my.csv").write_text(changed)
-    assert again("--seed", "7", "-p", "rate=0.5", "--steps", "1-3")[0] == 0
-    assert [(one["step"], one["seed"]) for one in ran(half_done)][2:] == [("03_exploration", 7)]
+    Path("my.csv").write_text(DATA.replace(",no", ",never", 30))
+    refused(again(), "")
+    Path("my.csv").write_text(DATA)
+
+    # a state that cannot be read is refused, and not lost
+    known = (project / "run.json").read_text()
+    (project / "run.json").write_text("{broken")
+    refused(again(), "`--project` must have a readable run.json")
+    (project / "run.json").write_text(known)
+
+    # a process that was killed left "running"; an executed notebook that is gone is made again
+    state = saved(project)
+    state["lessons"]["exploration"]["state"] = "running"
+    (project / "run.json").write_text(json.dumps(state))
+    (project / "notebooks" / "01_planning.ipynb").unlink()
+    assert go("--resume", "--seed", "7", "-p", "rate=0.5", "--steps", "1-3")[0] == 0  # found by the name of the data
+    assert [(one["step"], one["seed"]) for one in ran(project)][2:] == [("01_planning", 7), ("03_exploration", 7)]
     refused(again(), "`--resume` must find a run that is not finished")
 
 
-def test_a_process_that_was_killed_is_gone_on_with(half_done, go):
-    state = saved(half_done)
-    state["lessons"]["exploration"]["state"] = "running"
-    (half_done / "run.json").write_text(json.dumps(state))
-    (half_done / "notebooks" / "01_planning.ipynb").unlink()
-    assert go("--resume")[0] == 0  # the project is found by the name of the data
-    assert [one["step"] for one in ran(half_done)][2:] == ["01_planning", "03_exploration"]
+def test_a_state_that_cannot_be_read_is_kept_aside(tmp_path):
+    from ml_lifecycle.runner.run import _readable
 
-
-def test_a_state_that_cannot_be_read(half_done, again, go):
-    (half_done / "run.json").write_text("{broken")
-    refused(again(), "`--project` must have a readable run.json")
-    assert go()[0] == 0
-    assert (half_done / "run.unreadable-1.json").read_text() == "{broken"
+    (tmp_path / "run.json").write_text("{broken")
+    assert _readable(tmp_path) is None
+    assert (tmp_path / "run.unreadable-1.json").read_text() == "{broken"
 
 
 # parts ---------------------------------------------------------------------------------------------------------------

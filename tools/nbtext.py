@@ -12,7 +12,7 @@ from pathlib import Path
 import jupytext
 import nbformat
 
-KERNEL = {"kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}}
+KERNEL = {"kernelspec": {"display_name": "python3", "language": "python", "name": "python3"}}
 
 
 def closest(source: str, free: dict[str, str]) -> str | None:

@@ -40,12 +40,14 @@ def anything_learned(table: Table) -> Finding:
     trained, plain = table.of("model"), table.first("trivial")
     if not trained or plain is None:
         return Finding("BAS001", "not applicable", "Whether anything can be learned was not tested: no model was scored.")
-    difference, p = table.compared(trained, plain)[trained[0].name]
-    best, room = trained[0], table.headroom(plain)
+    compared, room = table.compared(trained, plain), table.headroom(plain)
+    ahead = [row for row in trained if compared[row.name][1] < ALPHA and compared[row.name][0].value > 0]
+    best = ahead[0] if ahead else trained[0]  # the best one of those that are told from it
+    difference, p = compared[best.name]
     numbers = evidence(table, difference, p, best=best.name, trivial=plain.name, compared=len(trained))
     against = f"{plain.name!r}, the best answer without features ({number(plain.score)})"
     how = f"{by_how_much(difference, p)}, corrected for {len(trained)} model{'s' * (len(trained) != 1)}; {table.size}"
-    if p < ALPHA and difference.value > 0:
+    if ahead:
         return Finding("BAS001", "passed", f"{best.name} ({number(best.score)}) beats {against} by {how}.", numbers)
     if difference.high < max(0.0, LITTLE * room if np.isfinite(room) else 0.0):
         return Finding("BAS001", "issue", f"There is no sign of anything to learn: {best.name}, the best model, differs from "

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from ._measure import Candidate, Problem, understood
 from .pipelines import default_models
 
 FEWEST = 10  # rows
+DRAWS = 20  # of random answers
 
 
 @dataclass(frozen=True)
@@ -153,13 +154,12 @@ def _numbers(y: Any) -> np.ndarray:
 
 
 def trivial(task: str, seed: int) -> list[Candidate]:
-    """The answers that need no features."""
+    """The answers that need no features; the score of random ones is a mean over draws, so that no lucky one counts."""
     if task == "regression":
-        made = {"mean": DummyRegressor(strategy="mean"), "median": DummyRegressor(strategy="median")}
-    else:
-        made = {"majority": DummyClassifier(strategy="prior"),
-                "stratified": DummyClassifier(strategy="stratified", random_state=seed)}
-    return [Candidate(name, "trivial", model) for name, model in made.items()]
+        return [Candidate("mean", "trivial", DummyRegressor(strategy="mean")),
+                Candidate("median", "trivial", DummyRegressor(strategy="median"))]
+    return [Candidate("majority", "trivial", DummyClassifier(strategy="prior")),
+            Candidate("stratified", "trivial", DummyClassifier(strategy="stratified", random_state=seed), DRAWS)]
 
 
 def as_models(models: Any, asked: Asked, seed: int) -> list[Candidate]:
@@ -210,7 +210,7 @@ def unique_names(candidates: Sequence[Candidate]) -> list[Candidate]:
     found = []
     for candidate in candidates:
         taken[candidate.name] = count = taken.get(candidate.name, 0) + 1
-        found.append(candidate if count == 1 else Candidate(f"{candidate.name} {count}", candidate.kind, candidate.what))
+        found.append(candidate if count == 1 else replace(candidate, name=f"{candidate.name} {count}"))
     return found
 
 

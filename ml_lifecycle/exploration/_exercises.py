@@ -8,7 +8,6 @@ from ..foundation.exercises import exercise
 from ..foundation.metrics import Metric
 from .baselines import BaselineReport, baselines
 
-
 @exercise("3.1",
           "A score is a range, not a point.",
           "Compare the `high` end (or the `low` end when lower is better) of each row with the best row's score.",

@@ -4,6 +4,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,7 @@ class Candidate:
     name: str
     kind: str  # "trivial", "model" or "heuristic"
     what: Any  # an unfitted estimator, or a function of the features
+    draws: int = 1  # predictions that its score is the mean of, each with a random state of its own
 
 
 @dataclass(frozen=True)
@@ -94,10 +96,12 @@ def _task(X: Any, y: Any, asked: Problem, candidate: Candidate, fold: Pair, seed
 
 def _travels(what: Any) -> bool:
     """Whether an object can be sent to another process."""
-    from joblib.externals import cloudpickle
-
     try:
-        cloudpickle.dumps(what)
+        pickler = import_module("cloudpickle")  # joblib 1.6 requires it
+    except ModuleNotFoundError:
+        pickler = import_module("joblib.externals.cloudpickle")  # before, it was a part of joblib
+    try:
+        pickler.dumps(what)
     except Exception:  # noqa: BLE001 - whatever it raises, the object stays here
         return False
     return True
@@ -125,29 +129,32 @@ def _one_line(error: object) -> str:
 def _measured(problem: Problem, candidate: Candidate, fold: Pair, seed: int, alone: bool) -> dict[str, Any]:
     train, test = fold
     features, truth = _columns.take(problem.X, test), problem.truth(test)
-    seconds, ask = 0.0, candidate.what
-    if candidate.kind != "heuristic":
+    if candidate.kind == "heuristic":
+        seconds, ask = 0.0, candidate.what
+        said = understood(ask(features), len(test), problem)
+    else:
         model = seeded(clone(candidate.what, safe=False), seed)
         learned_from = _columns.take(problem.X, train)
         start = time.perf_counter()
         fitted = model.fit(learned_from, problem.truth(train))
         seconds = time.perf_counter() - start
         model = fitted if hasattr(fitted, "predict") else model
-        said = predict_with(model, features, task=problem.task, classes=problem.classes or None, positive=problem.positive)
-        ask = model.predict
-    else:
-        said = understood(candidate.what(features), len(test), problem)
-    _check(said)
-    done = {"score": problem.metric.score(truth, said), "fit_seconds": seconds, "predict_ms": one_row_ms(ask, features)}
+        said, ask = _asked(problem, model, features), model.predict
+    scores = [problem.metric.score(truth, said)]
+    for draw in range(1, candidate.draws):
+        scores.append(problem.metric.score(truth, _asked(problem, model.set_params(random_state=seed + draw), features)))
+    done = {"score": float(np.mean(scores)), "fit_seconds": seconds, "predict_ms": one_row_ms(ask, features)}
     if alone:
         _, done["low"], done["high"] = bootstrap_interval(problem.metric, truth, said, seed=seed)
     return done
 
 
-def _check(said: Predictions) -> None:
+def _asked(problem: Problem, model: Any, features: Any) -> Predictions:
+    said = predict_with(model, features, task=problem.task, classes=problem.classes or None, positive=problem.positive)
     for part in (said.values, said.proba):
         if part is not None and not np.isfinite(part).all():
             raise ValueError(f"{int((~np.isfinite(part)).sum())} predictions are missing or infinite")
+    return said
 
 
 def seeded(model: Any, seed: int) -> Any:
@@ -186,16 +193,22 @@ def understood(output: Any, n: int, problem: Problem) -> Predictions:
     if pd.isna(given).any():
         raise ValueError(f"{int(pd.isna(given).sum())} predictions are missing")
     if problem.task == "regression":
-        return Predictions(values=given.astype(float))
+        return Predictions(values=_finite(given.astype(float)))
     if given.ndim == 2:
         if given.shape[1] != len(problem.classes):
             raise ValueError(f"gave {given.shape[1]} columns for {len(problem.classes)} classes")
-        return _said(problem, given.argmax(axis=1), given.astype(float))
+        return _said(problem, given.argmax(axis=1), _finite(given.astype(float)))
     place = {label: i for i, label in enumerate(problem.classes)}
     values = given.tolist()
     if all(value in place for value in values):
         return _said(problem, np.array([place[value] for value in values]))
     return _scored(given, problem)
+
+
+def _finite(values: np.ndarray) -> np.ndarray:
+    if not np.isfinite(values).all():
+        raise ValueError(f"{int((~np.isfinite(values)).sum())} predictions are infinite")
+    return values
 
 
 def _scored(given: np.ndarray, problem: Problem) -> Predictions:
@@ -206,9 +219,8 @@ def _scored(given: np.ndarray, problem: Problem) -> Predictions:
     yes = list(problem.classes).index(problem.positive)
     if given.dtype.kind == "b":
         return _said(problem, np.where(given, yes, 1 - yes))
-    score = given.astype(float)
-    share = bool(np.isfinite(score).all() and score.min() >= 0 and score.max() <= 1)
-    if share:
+    score = _finite(given.astype(float))
+    if score.min() >= 0 and score.max() <= 1:
         return _said(problem, np.where(score >= 0.5, yes, 1 - yes), _columns_for(yes, 1 - score, score))
     if problem.metric.needs == "labels" or problem.metric.probabilities:
         needs = "probabilities from 0 to 1" if problem.metric.probabilities else "labels, or probabilities from 0 to 1"

@@ -89,7 +89,7 @@ class BaselineReport(Report):
 
 # %% ../../nbs/exploration/baselines.ipynb #2d4fddba
 def baselines(
-    data: Any = "flights",  # Dataset or what `load_dataset` takes; or features of shape (n, columns): frame, array, sparse
+    data: Any,  # Dataset or what `load_dataset` takes; or features of shape (n, columns): frame, array, sparse
     y: Any = None,  # the target, length n, when `data` holds features only; or the name of the target's column
     *,
     metric: Any = None,  # name of a metric; None: ROC AUC with two classes, balanced accuracy with more, RMSE for numbers

@@ -15,7 +15,9 @@ ZONE = r" ?(?:Z|[+-]\d{2}:?\d{2})?"
 ISO = rf"^\d{{4}}[-/.]\d{{1,2}}[-/.]\d{{1,2}}{CLOCK}{ZONE}$"
 PARTS = rf"^(\d{{1,2}})([-/.])(\d{{1,2}})([-/.])(\d{{4}}|\d{{2}}){CLOCK}$"
 MONTH = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*"
-NAMED = rf"(?i)^(?:\d{{1,2}}[ -]{MONTH}[ -]\d{{4}}|{MONTH} \d{{1,2}},? \d{{4}}){CLOCK}$"
+NAMED = (rf"(?i)^(?:\d{{1,2}}[ -]{MONTH}[ -]\d{{4}}|{MONTH} \d{{1,2}},? \d{{4}}){CLOCK}$|^\d{{1,2}}-{MONTH}-\d{{2}}$|"
+         rf"^{MONTH}[ -]\d{{4}}$|^\d{{4}}[ -]{MONTH}$")
+QUARTER = r"^\d{4}[ -]?Q[1-4]$"
 LOOSE = r"^\d{4}-\d{2}$"  # a month, or a season such as 2011-12: only where times are asked for
 
 
@@ -60,7 +62,8 @@ def from_numbers(numbers: pd.Series) -> pd.Series | None:
 def from_strings(values: pa.Array, counts: np.ndarray, *, asked: bool = False) -> Dates | None:
     """The dates that strings spell, or None when fewer than 95 % of the rows hold one."""
     total = counts.sum()
-    for pattern, read in ((ISO, _iso), (PARTS, _parts), (NAMED, _named), *(((LOOSE, _month),) if asked else ())):
+    readers = [(ISO, _iso), (PARTS, _parts), (NAMED, _named), (QUARTER, _quarter)] + [(LOOSE, _month)] * asked
+    for pattern, read in readers:
         fits = np.asarray(pc.match_substring_regex(values, pattern), dtype=bool)
         if counts[fits].sum() < ENOUGH * total:
             continue
@@ -104,11 +107,21 @@ def _parts(strings: pd.Series) -> Dates | None:
 
 
 def _named(strings: pd.Series) -> Dates | None:
-    month = rf"(?i)({MONTH})"
-    short = strings.str.replace(month, lambda m: m.group(0)[:3].title(), regex=True)
-    first = short.str.match(r"^\d")
-    tidy = short.where(first, short.str.replace(r"^(\w{3}) (\d{1,2}),? ", r"\2 \1 ", regex=True))
-    return Dates(_by_clock(tidy.str.replace(r"^(\d+)[ -](\w{3})[ -]", r"\1 \2 ", regex=True), "%d %b %Y"))
+    """Dates with the month as a word, brought into one form: 5 Jan 2024, then the clock."""
+    tidy = strings.str.replace(rf"(?i)({MONTH})", lambda m: m.group(0)[:3].title(), regex=True)
+    for pattern, form in ((r"^(\w{3})[ -](\d{4})$", r"1 \1 \2"), (r"^(\d{4})[ -](\w{3})$", r"1 \2 \1"),
+                          (r"^(\w{3}) (\d{1,2}),? ", r"\2 \1 "), (r"^(\d+)[ -](\w{3})[ -]", r"\1 \2 ")):
+        tidy = tidy.str.replace(pattern, form, regex=True)
+    short = tidy.str.fullmatch(r"\d+ \w{3} \d\d")
+    if short.any() and not short.all():
+        return None
+    return Dates(_by_clock(tidy, "%d %b %y" if short.all() else "%d %b %Y"))
+
+
+def _quarter(strings: pd.Series) -> Dates:
+    """Quarters as the day on which they begin."""
+    month = (strings.str[-1].astype(int) * 3 - 2).astype(str)
+    return Dates(pd.to_datetime(strings.str[:4] + "-" + month, format="%Y-%m"), "holds quarters; each is read as its first day.")
 
 
 def _month(strings: pd.Series) -> Dates:

@@ -105,7 +105,8 @@ def assemble(frame: pd.DataFrame, kinds: dict[str, str], asked: Asked, notes: Se
     task, classes = None, ()
     if asked.target:
         task = _task(frame[asked.target], kinds[asked.target], asked, remarks)
-        frame = frame.assign(**{asked.target: _labels(frame[asked.target], task)})
+        frame = frame.copy(deep=False)
+        frame[asked.target] = _labels(frame[asked.target], task)
         classes = _classes(frame[asked.target], asked) if task == "classification" else ()
     if ids:
         listed = ", ".join(f"`{name}` ({why})" for name, why in list(ids.items())[:6])
@@ -156,8 +157,8 @@ def _task(values: pd.Series, kind: str, asked: Asked, remarks: list[str]) -> str
         raise BadInputError(f"`target` must have at least two values. Got {name}, where every row holds "
                             f"{shown(values.iloc[0], 40)}. Name another column.")
     if kind == "category" and len(values) >= 20 and distinct > 0.5 * len(values):
-        raise BadInputError(f"`target` must hold classes that come back. Got {name} with {distinct:,} distinct values in "
-                            f"{len(values):,} rows, which looks like an id or free text. Name another column.")
+        raise BadInputError(f"`target` must hold classes that come back. Got {name} with {distinct:,} distinct values "
+                            f"in {len(values):,} rows, which looks like an id or free text. Name another column.")
     if kind == "number" and _is_sequence(values):
         raise BadInputError(f"`target` must be something to predict. Got {name}, which numbers the rows from "
                             f"{int(values.min())} to {int(values.max())}. Name another column.")
@@ -170,11 +171,11 @@ def _task(values: pd.Series, kind: str, asked: Asked, remarks: list[str]) -> str
             remarks.append(Note("DSC003", f"`{asked.target}` holds {more}: taken as {task} (task={other!r} overrides)."))
         return task
     if asked.task == "regression" and kind != "number":
-        raise BadInputError(f"`task` must be 'classification' for a target of kind {kind}. Got 'regression' for {name} with "
-                            f"values such as {shown(values.iloc[0], 40)}. Leave `task` out, or name a column of numbers.")
+        raise BadInputError(f"`task` must be 'classification' for a target of kind {kind}. Got 'regression' for {name} "
+                            f"with values such as {shown(values.iloc[0], 40)}. Leave `task` out, or name a column of numbers.")
     if asked.task == "classification" and kind == "number" and distinct > max(MOST_CLASSES, 0.5 * len(values)):
-        raise BadInputError(f"`task` must be 'regression' for numbers that hardly come back. Got 'classification' for {name} "
-                            f"with {distinct:,} distinct values in {len(values):,} rows. Leave `task` out, or bin the column.")
+        raise BadInputError("`task` must be 'regression' for numbers that hardly come back. Got 'classification' for "
+                            f"{name} with {distinct:,} distinct values in {len(values):,} rows. Leave `task` out, or bin the column.")
     return asked.task
 
 
@@ -199,8 +200,8 @@ def _classes(values: pd.Series, asked: Asked) -> tuple[Any, ...]:
         numbers = asked.task is None and pd.api.types.is_numeric_dtype(values.dtype)
         other = ", or pass task='regression'" if numbers and not pd.api.types.is_bool_dtype(values.dtype) else ""
         raise BadInputError(f"`target` must have at least two rows of each class. Got one row of {', '.join(single[:5])}"
-                            f"{' …' if len(single) > 5 else ''} in {shown(asked.target)}. Merge such classes or remove the "
-                            f"rows{other}.")
+                            f"{' …' if len(single) > 5 else ''} in {shown(asked.target)}. Merge such classes or remove "
+                            f"the rows{other}.")
     return tuple(_scores.in_order(label.item() if isinstance(label, np.generic) else label for label in counts.index))
 
 

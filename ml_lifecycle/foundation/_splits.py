@@ -224,8 +224,8 @@ def by_time_and_group(times: np.ndarray, groups: np.ndarray, shares: np.ndarray,
     """
     values, cuts = _cuts(times, shares)
     if not cuts:
-        raise BadInputError(f"`time` must have at least {3 if shares[1] else 2} distinct values to split by time and group. "
-                            f"Got {len(values)}. Name another column, or split without a time.")
+        raise BadInputError(f"`time` must have at least {3 if shares[1] else 2} distinct values to split by time and "
+                            f"group. Got {len(values)}. Name another column, or split without a time.")
     window = np.searchsorted(values[cuts], times, side="right") if shares[1] else np.where(times >= values[cuts[1]], 2, 0)
     first = pd.Series(window).groupby(groups).min().to_numpy()
     parts = np.where(first[groups] == window, window, -1).astype(np.int8)

@@ -94,8 +94,8 @@ def check_names(names: Iterable[object], source: str) -> list[str]:
     clean = [name or f"Unnamed: {i}" for i, name in enumerate(clean)]
     twice = [name for name, times in Counter(clean).items() if times > 1]
     if twice:
-        raise BadInputError(f"`data` must have distinct column names. Got {', '.join(map(shown, twice[:5]))} more than once "
-                            f"in {source}. Rename or remove the copies.")
+        raise BadInputError(f"`data` must have distinct column names. Got {', '.join(map(shown, twice[:5]))} more than "
+                            f"once in {source}. Rename or remove the copies.")
     return clean
 
 
@@ -154,12 +154,12 @@ def _decoded(path: Path, encoding: str | None) -> str:
     except UnicodeDecodeError as error:
         remedy = "Pass another `encoding`." if encoding else \
             f"Pass encoding='latin1' (or what it was saved in), or convert it: iconv -f latin1 -t utf-8 {path.name} > utf8.csv"
-        raise BadInputError(f"`data` must be {used} text. Got {shown(path.name)}, which is not from byte {error.start} on. "
-                            f"{remedy}") from None
+        raise BadInputError(f"`data` must be {used} text. Got {shown(path.name)}, which is not from byte {error.start} "
+                            f"on. {remedy}") from None
     text = text.removeprefix("\ufeff").lstrip("\r\n")
     if "\x00" in text[:HEAD]:
-        raise BadInputError(f"`data` must be a text file. Got {shown(path.name)}, which holds zero bytes: it is no CSV, "
-                            "or it is UTF-16 without a mark. Pass encoding='utf-16-le', or save it as CSV or Parquet.")
+        raise BadInputError(f"`data` must be a text file. Got {shown(path.name)}, which holds zero bytes: it is no "
+                            "CSV, or it is UTF-16 without a mark. Pass encoding='utf-16-le', or save it as CSV or Parquet.")
     if not text.strip():
         raise BadInputError(f"`data` must be a table. Got {shown(path.name)}, which is empty.")
     return text
@@ -206,13 +206,13 @@ def _decimal_mark(text: str, delimiter: str) -> str:
 def _header(text: str, delimiter: str, name: str) -> list[str]:
     rows = _records(text, delimiter, 1)
     if not rows:
-        raise BadInputError(f"`data` must have the column names in its first line. Got {shown(text[:40])} in {shown(name)}. "
-                            "Close every quotation mark of that line.")
+        raise BadInputError(f"`data` must have the column names in its first line. Got {shown(text[:40])} in "
+                            f"{shown(name)}. Close every quotation mark of that line.")
     first = rows[0]
     number = [bool(re.fullmatch(r"\s*[+-]?\d*\.?\d+([eE][+-]?\d+)?\s*", cell)) for cell in first]
     if len(first) > 1 and all(number) and [c.strip() for c in first] != [str(i) for i in range(len(first))]:
-        raise BadInputError(f"`data` must have the column names in its first line. Got {shown(first[:4])} in {shown(name)}. "
-                            "Add a header line.")
+        raise BadInputError(f"`data` must have the column names in its first line. Got {shown(first[:4])} in "
+                            f"{shown(name)}. Add a header line.")
     return check_names(first, shown(name))
 
 
@@ -267,9 +267,9 @@ def _parse(data: bytes, delimiter: str, names: list[str], name: str) -> pa.Table
     if ragged:
         first = ragged[0]
         more = f" ({len(ragged):,} such rows)" if len(ragged) > 1 else ""
-        raise BadInputError(f"`data` must have as many fields in every row as in the header, {first.expected_columns}. Got "
-                            f"{first.actual_columns} in row {first.number} of {shown(name)}{more}: {shown(first.text)}. "
-                            "Correct the row, or put quotes around values that hold the delimiter.")
+        raise BadInputError(f"`data` must have as many fields in every row as in the header, {first.expected_columns}. "
+                            f"Got {first.actual_columns} in row {first.number} of {shown(name)}{more}: "
+                            f"{shown(first.text)}. Correct the row, or put quotes around values that hold the delimiter.")
     return table
 
 

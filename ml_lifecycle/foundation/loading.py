@@ -32,8 +32,8 @@ def _path(data: str | Path) -> Path:
     bare = not path.exists() and len(path.parts) <= 1 and not path.suffix
     if bare:
         kinds = ", ".join(_tables.SUFFIXES)
-        raise UnknownNameError(f"`data` must be a course data set or a file ({kinds}). Got {_tables.shown(text)}, and no such "
-                               f"file lies here. {did_you_mean(text, COURSE, noun='Course data sets')}")
+        raise UnknownNameError(f"`data` must be a course data set or a file ({kinds}). Got {_tables.shown(text)}, and "
+                               f"no such file lies here. {did_you_mean(text, COURSE, noun='Course data sets')}")
     _tables.check_file(path)
     return path
 

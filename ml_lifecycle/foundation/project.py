@@ -189,7 +189,8 @@ class Project:
         kept = folder / "splits.parquet"
         if kept.exists():
             parts = pd.read_parquet(kept)
-            return Splits(*(dataset.take(parts.loc[parts["part"] == p, "row"].to_numpy()) for p in _PARTS))
+            train, val, test = (dataset.take(parts.loc[parts["part"] == p, "row"].to_numpy()) for p in _PARTS)
+            return Splits(train, val, test)
         splits = dataset.split(seed=seed)
         rows = pd.concat([pd.DataFrame({"row": getattr(splits, p).frame.index, "part": p}) for p in _PARTS])
         _files.write_bytes(kept, rows.to_parquet(index=False))

@@ -120,12 +120,21 @@ def latencies(model: Any, X: Any, *, repeats: int, seed: int) -> np.ndarray:
 
 
 def quantile(taken: np.ndarray, part: float, level: float = 0.95) -> Interval:
-    """A quantile with its distribution-free interval (Hahn & Meeker 1991, section 5.2); inf where too few were timed."""
+    """A quantile of sorted times with its interval: distribution-free, or of a log-normal where there are too few calls.
+
+    Hahn & Meeker (1991), Statistical Intervals, sections 5.2 and 4.4. Below 3 calls the upper bound is infinite.
+    """
     tail, n = (1 - level) / 2, len(taken)
-    low, high = int(stats.binom.ppf(tail, n, part)), int(stats.binom.ppf(1 - tail, n, part)) + 1
     value = float(np.quantile(taken, part))
-    lower = float(taken[low - 1]) if low >= 1 else 0.0
-    return Interval(value, min(lower, value), max(float(taken[high - 1]), value) if high <= n else math.inf)
+    low, high = int(stats.binom.ppf(tail, n, part)), int(stats.binom.ppf(1 - tail, n, part)) + 1
+    if low >= 1 and high <= n:
+        ends = taken[low - 1], taken[high - 1]
+    elif n < 3:
+        ends = 0.0, math.inf
+    else:
+        logs, shift = np.log(np.maximum(taken, 1e-9)), stats.norm.ppf(part) * math.sqrt(n)
+        ends = np.exp(logs.mean() + logs.std(ddof=1) * stats.nct.ppf([tail, 1 - tail], n - 1, shift) / math.sqrt(n))
+    return Interval(value, min(float(ends[0]), value), max(float(ends[1]), value))
 
 
 def throughput(model: Any, X: Any) -> float:

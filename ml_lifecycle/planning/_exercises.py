@@ -8,7 +8,6 @@ from ..foundation.intervals import Interval
 from ..foundation.metrics import Metric
 from .requirements import Requirements
 
-
 @exercise("1.1",
           "Every candidate got this score or a better one without looking at a single column.",
           "The candidate that always answers the same is in the table: read its row and the metric's column.",

@@ -6,7 +6,6 @@ from ml_lifecycle.foundation import _render
 from ml_lifecycle.foundation.course_data import COURSE, data_home, describe_data, list_course
 from ml_lifecycle.foundation.dataset import load_dataset
 
-
 def describe_course() -> str:
     """The course data sets: what they are about, where they come from, and whether they are built."""
     lines = [_render.table_text(list_course()), ""]

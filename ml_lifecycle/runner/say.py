@@ -3,7 +3,6 @@
 import sys
 from pathlib import Path
 
-
 def one_line(
     text: object,  # anything; its lines are joined
     most: int | None = None,  # characters; None: as long as it is

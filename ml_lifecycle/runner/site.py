@@ -42,8 +42,8 @@ def page(title: str, body: str) -> str:
 
     made = f"Made by ml-lifecycle {version('ml-lifecycle')}, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC."
     frame = Template((ASSETS / "page.html").read_text(encoding="utf-8"))
-    return frame.substitute(title=escape(title), body=body, style=(ASSETS / "page.css").read_text(encoding="utf-8"), footer=escape(made),
-                            version=version("ml-lifecycle"))
+    style = (ASSETS / "page.css").read_text(encoding="utf-8")
+    return frame.substitute(title=escape(title), body=body, style=style, footer=escape(made), version=version("ml-lifecycle"))
 
 
 def _executed(project: "Project") -> dict[Step, Path]:
@@ -53,8 +53,8 @@ def _executed(project: "Project") -> dict[Step, Path]:
 
 
 def _crumbs(book: Path) -> str:
-    return (f'<nav aria-label="report"><a href="index.html">← Report</a> <a href="../notebooks/{book.name}">the executed notebook</a>'
-            "</nav>")
+    return ('<nav aria-label="report"><a href="index.html">← Report</a> '
+            f'<a href="../notebooks/{book.name}">the executed notebook</a></nav>')
 
 
 def _pager(step: Step, pages: list[str]) -> str:
