@@ -20,7 +20,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from ml_lifecycle.exploration import _measure
+from ml_lifecycle.exploration import _entries, _measure
 from ml_lifecycle.exploration._folds import make_folds
 from ml_lifecycle.exploration.baselines import BaselineReport, baselines
 from ml_lifecycle.foundation.dataset import load_dataset
@@ -37,6 +37,7 @@ def fast():
 @pytest.fixture(autouse=True)
 def _one_row_is_timed(monkeypatch):
     monkeypatch.setattr(_measure, "ROWS_TIMED", 1)
+    monkeypatch.setattr(_entries, "DRAWS", 3)
 
 
 @pytest.fixture(scope="module")
@@ -123,24 +124,31 @@ def test_nothing_that_was_handed_in_changes(cancer):
 
 def test_the_seed_repeats_everything_but_the_clock(cancer):
     X, y = cancer
-    timed = ["fit_seconds", "predict_ms"]
     models = {"random": DecisionTreeClassifier(max_features=1, max_depth=3)}
     first, again, other = (baselines(X, y, models=models, seed=s) for s in (1, 1, 2))
-    pd.testing.assert_frame_equal(first.frame.drop(columns=timed), again.frame.drop(columns=timed))
+    assert same_numbers(first, again)
     assert first.fold_scores != other.fold_scores
 
 
-def test_processes_give_the_same_numbers(cancer):
-    X, y = cancer
+def same_numbers(one, two):
     timed = ["fit_seconds", "predict_ms"]
-    rule = {"radius": lambda X: -X["mean radius"]}
-    one = baselines(X, y, models=fast(), heuristics=rule, n_jobs=1)
-    two = baselines(X, y, models=fast(), heuristics=rule, n_jobs=2)
-    with parallel_config(backend="threading", n_jobs=2):
-        three = baselines(X, y, models={**fast(), "stays": Unpicklable()}, heuristics=rule)
     pd.testing.assert_frame_equal(one.frame.drop(columns=timed), two.frame.drop(columns=timed))
-    assert one.fold_scores == two.fold_scores
-    assert {**three.fold_scores, "stays": ()} == {**one.fold_scores, "stays": ()}
+    return one.fold_scores == two.fold_scores
+
+
+def test_processes_and_threads_give_the_same_numbers(cancer):
+    X, y = cancer
+    rule = {"radius": lambda X: -X["mean radius"]}
+    one = baselines(X, y, models={**fast(), "stays": Unpicklable()}, heuristics=rule, metric="accuracy", n_jobs=1)
+    for backend in ("threading", "multiprocessing"):
+        with parallel_config(backend=backend, n_jobs=2):
+            two = baselines(X, y, models={**fast(), "stays": Unpicklable()}, heuristics=rule, metric="accuracy")
+        assert same_numbers(one, two)
+
+
+@pytest.mark.slow
+def test_workers_give_the_same_numbers_for_the_default_models(table):
+    assert same_numbers(baselines(table, "diagnosis", cv=3), baselines(table, "diagnosis", cv=3, n_jobs=2))
 
 
 class Unpicklable(ClassifierMixin, BaseEstimator):
@@ -149,6 +157,7 @@ class Unpicklable(ClassifierMixin, BaseEstimator):
 
     def fit(self, X, y):
         self.classes_ = np.unique(y)
+        return self
 
     def predict(self, X):
         return np.full(len(X), self.classes_[0])
@@ -297,7 +306,7 @@ def test_rules_may_give_scores_where_the_metric_ranks(table):
 @pytest.mark.parametrize(("rule", "says"), [
     (lambda X: [1, 2], "gave 2 values"), (lambda X: 1, "gave one value"), (lambda X: [np.nan] * len(X), "missing"),
     (lambda X: X["no such column"], "KeyError"), (lambda X: ["maybe"] * len(X), "'maybe', which is none of the classes"),
-    (lambda X: np.zeros((len(X), 3)), "3 columns for 2 classes"), (lambda X: [np.inf] * len(X), "needs labels"),
+    (lambda X: np.zeros((len(X), 3)), "3 columns for 2 classes"), (lambda X: [np.inf] * len(X), "infinite"),
     (lambda X: [[np.nan, 1.0]] * len(X), "missing"), (lambda X: None, "gave one value"), (lambda X: [[1]] * len(X), None),
 ])
 def test_a_rule_that_fails_is_a_row_and_a_finding(rule, says, cancer):
@@ -320,7 +329,8 @@ def test_rules_of_numbers_and_names(cancer):
         def __call__(self, X):
             return 150 + 900 * X["bmi"]
 
-    report = baselines(X, y, heuristics=[Rule(), ("named", lambda X: np.full(len(X), 150)), lambda X: X["sex"] * np.nan], models=())
+    rules = [Rule(), ("named", lambda X: np.full(len(X), 150)), lambda X: X["sex"] * np.nan]
+    report = baselines(X, y, heuristics=rules, models=())
     assert {"Rule", "named", "rule 3"} <= set(report.frame["name"])
     assert report.best == "Rule"
 
@@ -373,12 +383,13 @@ def test_people_and_papers_stand_beside_the_models(table):
     assert human["note"] == "2 annotators"
     assert found(report, "BAS009").severity == "passed"
     assert report.best == "logistic regression"
-    one = baselines(table, "diagnosis", metric="accuracy", human=pd.Series(truth), models=["logistic regression"])
+    one = baselines(table[["mean texture", "diagnosis"]], "diagnosis", metric="accuracy", human=pd.Series(truth),
+                    models=["logistic regression"])
     assert row(one, "human")["score"] == 1
     assert row(one, "human")["low"] < 1
     assert "below what people reach" in found(one, "BAS008").message
-    near = baselines(table, "diagnosis", metric="accuracy", models=["logistic regression"],
-                     human={"score": row(one, "logistic regression")["score"], "low": 0.5, "high": 1, "n": 20, "name": "nurses"})
+    nurses = {"score": row(report, "logistic regression")["score"], "low": 0.5, "high": 1, "n": 20, "name": "nurses"}
+    near = baselines(table, "diagnosis", metric="accuracy", models=["logistic regression"], human=nurses)
     assert found(near, "BAS008").undecided
     assert "nurses" in set(near.frame["name"])
     above = baselines(table, "diagnosis", metric="accuracy", human=0.6, models=["logistic regression"])
@@ -456,12 +467,15 @@ def test_a_leak_is_asked_about(cancer):
     assert "4" in found(baselines(big, np.tile(y, 11), models=[GaussianNB()], cv=2), "BAS006").evidence["alone"]
 
 
-def test_a_perfect_constant_difference_of_few_rows_decides_nothing():
-    X = np.arange(20.0).reshape(-1, 1)
-    pairs = [(np.arange(4, 20), np.arange(4)), (np.arange(16), np.arange(16, 20))]
+def test_the_same_difference_in_every_fold_of_few_rows_decides_nothing():
     y = np.array([0, 1] * 10)
-    report = baselines(X, y, metric="accuracy", cv=pairs, models={"one": GaussianNB(), "two": DecisionTreeClassifier()})
+    X = y.copy().reshape(-1, 1).astype(float)
+    X[[0, 19]] = 1 - X[[0, 19]]
+    pairs = [(np.arange(4, 20), np.arange(4)), (np.arange(16), np.arange(16, 20))]
+    report = baselines(X, y, metric="accuracy", cv=pairs, models={"tree": DecisionTreeClassifier()})
+    assert report.fold_scores["tree"] == (0.75, 0.75)
     assert found(report, "BAS001").undecided
+    assert np.isnan(found(report, "BAS001").evidence["p"])
 
 
 def test_accuracy_on_a_rare_class_is_warned_of():
@@ -483,34 +497,43 @@ def test_dates_that_the_folds_ignore_are_mentioned(table):
 
 # ---- can it be told?
 
+def noise(task, seed):
+    rng = np.random.default_rng(seed)
+    X, y = rng.normal(size=(80, 4)), rng.normal(size=80)
+    if task == "classification":
+        return baselines(X, y > 0, models={"nb": GaussianNB(), "tree": DecisionTreeClassifier(max_depth=2)}, seed=seed)
+    return baselines(X, y, models={"linear": Ridge(), "tree": DecisionTreeRegressor(max_depth=2)}, seed=seed)
+
+
+def false_claims(reports):
+    """How often a model is said to beat the trivial answer, and how often the complex one to beat the simple one."""
+    first = sum(found(r, "BAS001").severity == "passed" for r in reports)
+    second = [found(r, "BAS002") for r in reports]
+    return first, sum(f.severity == "passed" and f.evidence["best"] != f.evidence["simplest"] for f in second)
+
+
+def test_noise_hardly_ever_beats_anything():
+    reports = [noise(task, seed) for task in ("classification", "regression") for seed in range(12)]
+    assert max(false_claims(reports)) <= 1
+    assert sum(found(r, "BAS001").undecided for r in reports) >= 20
+    assert all(r.passed is not True for r in reports)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("task", ["classification", "regression"])
 def test_noise_beats_nothing_more_often_than_it_may(task):
-    wins = winners = undecided = 0
-    for seed in range(30):
-        rng = np.random.default_rng(seed)
-        X, y = rng.normal(size=(80, 4)), rng.normal(size=80)
-        models = {"linear": Ridge(), "stump": DecisionTreeRegressor(max_depth=2)}
-        if task == "classification":
-            y, models = y > 0, {"linear": GaussianNB(), "stump": DecisionTreeClassifier(max_depth=2)}
-        report = baselines(X, y, models=models, seed=seed)
-        first, second = found(report, "BAS001"), found(report, "BAS002")
-        wins += first.severity == "passed"
-        undecided += first.undecided
-        winners += second.severity == "passed" and second.evidence["best"] != second.evidence["simplest"]
-        assert report.passed is not True or first.severity == "passed"
-    assert wins <= 2
-    assert winners <= 2
-    assert undecided >= 20
+    claims = false_claims([noise(task, seed) for seed in range(60)])
+    assert max(claims) <= 4  # 7 %
 
 
 def test_a_clear_signal_is_found():
     passed = 0
-    for seed in range(10):
+    for seed in range(8):
         rng = np.random.default_rng(seed)
         X = rng.normal(size=(200, 4))
         report = baselines(X, X[:, 0] + rng.normal(size=200) > 0, models={"nb": GaussianNB()}, seed=seed)
         passed += found(report, "BAS001").severity == "passed"
-    assert passed == 10
+    assert passed >= 7
 
 
 def test_a_truly_better_model_is_told_from_the_simplest_and_priced():
@@ -534,8 +557,8 @@ def test_models_that_are_the_same_are_not_worth_a_choice(cancer):
     tied = baselines(X, y, models={"a": LogisticRegression(C=1.0), "b": LogisticRegression(C=1.0)})
     assert "It is the simplest model, too." in tied.answer
     rng = np.random.default_rng(1)
-    z = X["mean radius"] + rng.normal(size=len(X)) * 1e-3
-    close = baselines(X[["mean radius"]], z, models={"a": Ridge(alpha=1), "b": Ridge(alpha=0.999)})
+    z = X["mean radius"] + rng.normal(size=len(X))
+    close = baselines(X[["mean radius"]], z, models={"a": Ridge(alpha=1), "b": Ridge(alpha=0.9)})
     assert found(close, "BAS002").severity == "tip"
     assert not found(close, "BAS002").undecided
     assert "as good" in close.answer
@@ -668,7 +691,8 @@ def test_columns_for_time_and_groups_are_found_by_name(table):
     data = load_dataset(marked, target="diagnosis", time="year", group="clinic")
     both = baselines(data, models=["small tree"])
     assert both.how.endswith("on other groups")
-    assert baselines(data, models=["small tree"], groups=np.arange(len(data)) % 5, time=np.arange(len(data))).n > 300
+    own = baselines(data, models=["small tree"], groups=np.arange(len(data)) // 9, time=np.arange(len(data)))
+    assert own.n > 300
 
 
 # ---- speed

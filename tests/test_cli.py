@@ -391,11 +391,12 @@ def test_status_with_several_projects(refused, tmp_path, capfd):
 
 
 def test_lab_without_jupyterlab(refused, monkeypatch):
-    import importlib
+    import importlib.util
 
     def missing(name, *arguments):
         raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     monkeypatch.setattr(importlib, "import_module", missing)
     assert 'pip install "ml-lifecycle[course]"' in refused("lab")
 

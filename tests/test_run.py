@@ -243,6 +243,16 @@ def test_a_full_disk_midway_is_one_line(place, go, again, monkeypatch):
     assert [one["step"] for one in ran(Path("runs/my"))] == ["01_planning", "03_exploration", "03_exploration"]
 
 
+def test_a_site_that_cannot_be_written_is_said(place, go):
+    lesson(place, "01_planning", "open(f'{project}/evidence', 'w').write('in the way')",
+           "import os\nos.rmdir(f'{project}/site')\nopen(f'{project}/site', 'w').write('in the way')")
+    code, out, err = go()
+    assert code == 1
+    assert err[-1].startswith("ml-lifecycle: the report site could not be written: ")
+    assert len(err) == 3
+    assert "notebooks  runs/my/notebooks" in out
+
+
 # going on ------------------------------------------------------------------------------------------------------------
 
 def refused(result, said):
@@ -264,7 +274,7 @@ def test_going_on(place, go, again):
     refused(again("--steps", "1"), "`--resume` must go on with the same steps")
     refused(go("--resume", "--project", "runs/my", data=("flights",)), "Got data 'flights' in place of")
     Path("my.csv").write_text(DATA.replace(",no", ",never", 30))
-    refused(again(), "")
+    refused(again(), "`project` must hold one data set")
     Path("my.csv").write_text(DATA)
 
     # a state that cannot be read is refused, and not lost

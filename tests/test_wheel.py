@@ -47,7 +47,8 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
     borrowed = [p for p in sys.path if p.endswith("site-packages")]  # their .pth files, an editable install too, stay unread
     (packages / "borrowed.pth").write_text("\n".join(borrowed), encoding="utf-8")
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("ML_LIFECYCLE", "COV_", "COVERAGE_", "PYTHON"))}
-    environment |= {"PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}", "ML_LIFECYCLE_HOME": str(empty / "home")}
+    environment |= {"PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}", "ML_LIFECYCLE_HOME": str(empty / "home"),
+                    "JUPYTER_PATH": str(Path(sys.prefix) / "share" / "jupyter")}  # where nbconvert's own templates lie
 
     def run(*command: str, cwd: Path = empty) -> subprocess.CompletedProcess[str]:
         program = shutil.which(command[0], path=str(scripts)) or command[0]

@@ -26,7 +26,6 @@ LEAK_FROM = 0.4  # share of what there is to gain from which the best model is w
 
 DATA = NextStep("look for features that carry the signal, and check the labels of some rows by hand", "data",
                 "check_quality(data)")
-MORE = NextStep("see whether more rows would tell", "exploration", "learning_curve(models, X, y)")
 
 
 def evidence(table: Table, difference: Any, p: float, **more: Any) -> dict[str, Any]:
@@ -35,9 +34,25 @@ def evidence(table: Table, difference: Any, p: float, **more: Any) -> dict[str, 
             "n": table.folds.n, "folds": len(table.folds.pairs), "metric": table.metric.name, **more}
 
 
+def tell_more(table: Table) -> NextStep:
+    """What could decide a comparison that is undecided."""
+    kind = "RepeatedStratifiedKFold" if "classification" in table.metric.tasks else "RepeatedKFold"
+    repeat = f"repeat the folds, cv={kind}(n_splits=5, n_repeats=4), or " if "shuffled" in table.folds.how else ""
+    return NextStep(f"{repeat}see whether more rows would tell", "exploration", "learning_curve(models, X, y)")
+
+
+def best_trivial(table: Table) -> Row | None:
+    """The best answer without features; a random one only where it is a point better than a fixed one."""
+    plain = table.of("trivial")
+    fixed = [row for row in plain if row.name != "stratified"]
+    if plain and fixed and abs(plain[0].score - fixed[0].score) < table.points(fixed[0]):
+        return fixed[0]
+    return plain[0] if plain else None
+
+
 def anything_learned(table: Table) -> Finding:
     """BAS001: does anything that was trained beat the best answer that needs no features?"""
-    trained, plain = table.of("model"), table.first("trivial")
+    trained, plain = table.of("model"), best_trivial(table)
     if not trained or plain is None:
         return Finding("BAS001", "not applicable", "Whether anything can be learned was not tested: no model was scored.")
     compared, room = table.compared(trained, plain), table.headroom(plain)
@@ -49,11 +64,11 @@ def anything_learned(table: Table) -> Finding:
     how = f"{by_how_much(difference, p)}, corrected for {len(trained)} model{'s' * (len(trained) != 1)}; {table.size}"
     if ahead:
         return Finding("BAS001", "passed", f"{best.name} ({number(best.score)}) beats {against} by {how}.", numbers)
-    if difference.high < max(0.0, LITTLE * room if np.isfinite(room) else 0.0):
+    if table.folds.n >= FEW and difference.high < max(0.0, LITTLE * room if np.isfinite(room) else 0.0):
         return Finding("BAS001", "issue", f"There is no sign of anything to learn: {best.name}, the best model, differs from "
                                           f"{against} by {how}.", numbers, DATA)
     return Finding("BAS001", "tip", f"Cannot tell whether anything was learned: {best.name} differs from {against} by {how}.",
-                   numbers, MORE, undecided=True)
+                   numbers, tell_more(table), undecided=True)
 
 
 def worth_the_complexity(table: Table) -> list[Finding]:
@@ -78,16 +93,15 @@ def worth_the_complexity(table: Table) -> list[Finding]:
 
 
 def _verdict(table: Table, best: Row, simple: Row, difference: Any, p: float, how: str, numbers: dict[str, Any]) -> Finding:
+    if difference.high < table.points(simple):
+        return Finding("BAS002", "tip", f"Take the simple one: {best.name} is better than {simple.name} by {how}: less than a "
+                                        "point at best.", numbers, NextStep(f"go on with {simple.name}", "refinement"))
     if p < ALPHA and difference.value > 0:
         return Finding("BAS002", "passed", f"{best.name} beats {simple.name}, the simplest model, by {how}.", numbers,
                        NextStep(f"go on with {best.name} if its price is right", "refinement"))
-    take = NextStep(f"go on with {simple.name}", "refinement")
-    if difference.high < table.points(simple):
-        return Finding("BAS002", "tip", f"Take the simple one: {best.name} is better than {simple.name} by {how}: less than a "
-                                        "point at best.", numbers, take)
     return Finding("BAS002", "tip", f"Cannot tell whether {best.name} is really better than {simple.name}, the simplest model: "
                                     f"the difference is {how}. Take the simple one until it can be told.",
-                   numbers, MORE, undecided=True)
+                   numbers, tell_more(table), undecided=True)
 
 
 def _price(table: Table, best: Row, simple: Row, difference: Any) -> Finding:
@@ -124,7 +138,7 @@ def rules_of_thumb(table: Table) -> list[Finding]:
         return [Finding("BAS004", "passed", f"{trained[0].name} beats the rule {rule.name!r} ({number(rule.score)}) by {how}.",
                         numbers)]
     return [Finding("BAS004", "tip", f"Cannot tell whether {trained[0].name} is better than the rule {rule.name!r}: the "
-                    f"difference is {how}.", numbers, MORE, undecided=True)]
+                    f"difference is {how}.", numbers, tell_more(table), undecided=True)]
 
 
 def failures(table: Table) -> list[Finding]:
@@ -150,7 +164,7 @@ def failures(table: Table) -> list[Finding]:
 
 def too_good(table: Table, problem: Problem, seed: int) -> list[Finding]:
     """BAS006: a score that is too good to be true, or that one column reaches alone."""
-    best, plain = table.first("model"), table.first("trivial")
+    best, plain = table.first("model"), best_trivial(table)
     if best is None or plain is None:
         return []
     room = table.headroom(plain)
@@ -200,7 +214,7 @@ def elsewhere(table: Table) -> list[Finding]:
 
 
 def _against(table: Table, best: Row, other: Row) -> Finding:
-    code, what = ("BAS008", "what people reach") if other.kind == "human" else ("BAS009", f"the published {other.name!r}")
+    code, what = ("BAS008", "what people reach") if other.kind == "human" else ("BAS009", f"the published result {other.name!r}")
     sign = table.metric.sign
     low, high = sorted((sign * best.low, sign * best.high))
     bounds = [sign * value for value in (other.low, other.high) if np.isfinite(value)] or [sign * other.score]

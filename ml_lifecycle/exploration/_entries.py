@@ -105,26 +105,32 @@ def _problem(X: Any, y: Any, metric: Any, task: str | None, positive: Any) -> Pr
     absent = int(pd.isna(column).sum())
     if absent:
         raise BadInputError(f"`y` must have no missing values. Got {absent} of {len(column)}. Leave those rows out.")
-    codes, found = _scores.distinct(column)
+    found = _scores.distinct(column)[1]
     if len(found) < 2:
         raise BadInputError(f"`y` must have at least two different values. Got {found[0]!r} in every row.")
     task = task or infer_task(column)
     if task == "regression":
         return Problem(X, _numbers(column), task, get_metric(metric, task=task))
+    if len({type(label) for label in found}) > 1:  # 1 and "b": models need labels of one type
+        column = pd.Series(column).map(str)
+    return _classification(X, column, metric, positive)
+
+
+def _classification(X: Any, column: Any, metric: Any, positive: Any) -> Problem:
+    codes, found = _scores.distinct(column)
+    if len(found) > max(50, len(codes) / 2):
+        raise BadInputError(f"`y` must hold classes that come back. Got {len(found)} classes in {len(codes)} rows. "
+                            "Did you mean task='regression'?")
     classes = _scores.in_order(found)
     place = {label: i for i, label in enumerate(classes)}
     codes = np.array([place[label] for label in found])[codes]
-    if len(classes) > max(50, len(column) / 2):
-        raise BadInputError(f"`y` must hold classes that come back. Got {len(classes)} classes in {len(column)} rows. "
-                            "Did you mean task='regression'?")
-    kinds = {type(label) for label in classes}
-    labels = np.array(classes, dtype=None if len(kinds) == 1 else object)[codes]
     if positive is not None:
         one_of(positive, classes, "positive", noun="Labels")
     if len(classes) == 2 and positive is None:
         positive = _scores.positive_of(classes, np.bincount(codes))
-    metric = get_metric(metric, task=task, y=labels)
-    return Problem(X, labels, task, metric, tuple(classes), positive if len(classes) == 2 else None)
+    labels = np.array(classes)[codes]
+    return Problem(X, labels, "classification", get_metric(metric, task="classification", y=labels), tuple(classes),
+                   positive if len(classes) == 2 else None)
 
 
 def infer_task(y: Any) -> str:

@@ -96,17 +96,18 @@ def _shuffled(cv: int, y: np.ndarray, task: str, seed: int) -> Folds:
     if task == "regression":
         pairs = list(KFold(min(cv, len(y)), shuffle=True, random_state=seed).split(np.zeros(len(y))))
         return _usable(pairs, y, task, f"{len(pairs)} folds, shuffled", notes)
-    classes, counts = np.unique(pd.factorize(y)[0], return_counts=True)
+    codes = pd.factorize(y)[0]
+    counts = np.bincount(codes)
     rarest = int(counts.min())
     folds = min(cv, max(2, rarest))
-    label = y[np.flatnonzero(pd.factorize(y)[0] == classes[counts.argmin()])[0]]
+    label = y[np.flatnonzero(codes == counts.argmin())[0]]
     if folds < cv:
         notes.append(f"{folds} folds instead of {cv}: class {str(label)!r} has {rarest} row{'s' * (rarest != 1)}.")
     if rarest < 2:
         notes.append(f"Class {str(label)!r} has one row, which cannot be both learned from and tested on.")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # a class of one row: said above
-        pairs = list(StratifiedKFold(folds, shuffle=True, random_state=seed).split(np.zeros(len(y)), y))
+        pairs = list(StratifiedKFold(folds, shuffle=True, random_state=seed).split(np.zeros(len(y)), codes))
     return _usable(pairs, y, task, f"{folds} folds, shuffled, each class by its share", notes)
 
 

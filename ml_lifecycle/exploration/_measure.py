@@ -235,8 +235,7 @@ def _columns_for(yes: int, other: np.ndarray, positive: np.ndarray) -> np.ndarra
 
 
 def _labels(problem: Problem, codes: np.ndarray) -> np.ndarray:
-    kinds = {type(label) for label in problem.classes}
-    return np.array(problem.classes, dtype=None if len(kinds) == 1 else object)[codes]
+    return np.array(problem.classes)[codes]
 
 
 def _said(problem: Problem, codes: np.ndarray, proba: np.ndarray | None = None) -> Predictions:

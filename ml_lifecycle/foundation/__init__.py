@@ -1,21 +1,33 @@
 """What every step uses: data sets, reports, projects, exercises, metrics and the errors."""
 
+from .course_data import DataDescription, course_frame, data_home, describe_data, list_course
 from .dataset import Dataset, Splits, load_dataset
 from .decision import Decision, decision_from_json
 from .errors import BadInputError, LifecycleError, MissingPackageError, ProjectError, UnknownNameError
 from .exercises import CheckResult, check, exercise, hint
-from .intervals import Interval
+from .intervals import (
+    Difference,
+    Interval,
+    bootstrap_interval,
+    fold_interval,
+    holm,
+    paired_difference,
+    wilson,
+)
 from .lesson import Lesson, start_lesson
 from .lifecycle import STEPS, lifecycle_figure
-from .metrics import METRICS, Metric, get_metric
+from .loading import Table, read_table
+from .metrics import METRICS, Metric, Predictions, get_metric, positive_label, predict_with
 from .project import Project
 from .report import Finding, NextStep, Report
 from .seed import set_seed
 from .status import StatusReport
 
 __all__ = [
-    "METRICS", "STEPS", "BadInputError", "CheckResult", "Dataset", "Decision", "Finding", "Interval", "Lesson",
-    "LifecycleError", "Metric", "MissingPackageError", "NextStep", "Project", "ProjectError", "Report", "Splits",
-    "StatusReport", "UnknownNameError", "check", "decision_from_json", "exercise", "get_metric", "hint",
-    "lifecycle_figure", "load_dataset", "set_seed", "start_lesson",
+    "METRICS", "STEPS", "BadInputError", "CheckResult", "DataDescription", "Dataset", "Decision", "Difference",
+    "Finding", "Interval", "Lesson", "LifecycleError", "Metric", "MissingPackageError", "NextStep", "Predictions",
+    "Project", "ProjectError", "Report", "Splits", "StatusReport", "Table", "UnknownNameError", "bootstrap_interval",
+    "check", "course_frame", "data_home", "decision_from_json", "describe_data", "exercise", "fold_interval",
+    "get_metric", "hint", "holm", "lifecycle_figure", "list_course", "load_dataset", "paired_difference",
+    "positive_label", "predict_with", "read_table", "set_seed", "start_lesson", "wilson",
 ]

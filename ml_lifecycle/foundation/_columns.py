@@ -64,7 +64,8 @@ def retyped(frame: pd.DataFrame, text: Collection[str], time: str | None) -> Typ
             kinds[name] = "text" if name in text or not category else "category"
             values = values.astype(object).astype(_STRINGS) if category and name in text else values
         else:
-            values, kinds[name] = timed(values, Ask(name, log, time=name == time)) if kind == "number" else (values, kind)
+            ask = Ask(name, log, time=name == time)
+            values, kinds[name] = timed(values, ask) if kind == "number" else (values, kind)
         columns[name] = values
     return Typed(pd.DataFrame(columns, index=frame.index), kinds, log.all())
 
@@ -111,11 +112,12 @@ def _from_objects(column: pd.Series, ask: Ask) -> tuple[pd.Series, str]:
     if found in ("datetime", "datetime64", "date"):
         mixed = pd.to_datetime(column, errors="coerce", utc=any(getattr(v, "tzinfo", None) for v in column))
         return _dates.nanoseconds(mixed), "datetime"
-    single = column.map(lambda v: v is None or isinstance(v, (str, int, float, bool, np.generic)) or pd.api.types.is_scalar(v))
+    single = column.map(lambda v: v is None or isinstance(v, np.generic) or pd.api.types.is_scalar(v))
     if found == "bytes" or not single.all():
         value = column[~single].iloc[0] if not single.all() else column.dropna().iloc[0]
         raise BadInputError(
-            f"`data` must hold one value in every cell. Got {type(value).__name__} in {ask.name!r} ({shown(value, 40)}). "
+            f"`data` must hold one value in every cell. Got {type(value).__name__} in {ask.name!r} "
+            f"({shown(value, 40)}). "
             f'Leave it out, or make columns of it: drop=("{ask.name}",) or --drop {ask.name}')
     strings = column if found == "string" else column.map(lambda v: v if pd.isna(v) else str(v))
     codes, uniques = pd.factorize(strings)

@@ -105,7 +105,8 @@ def keep_processed(folder: Path, name: str, recipe: int, frame: pd.DataFrame, ab
     """Write table and manifest, the manifest last; False where nothing can be written."""
     content = parquet(frame)
     manifest = {"name": name, "recipe": recipe, "rows": len(frame), "columns": [str(c) for c in frame.columns],
-                "content_sha256": _version.content_hash(frame), "file_sha256": hashlib.sha256(content).hexdigest(), **about}
+                "content_sha256": _version.content_hash(frame), "file_sha256": hashlib.sha256(content).hexdigest(),
+                **about}
     text = json.dumps(manifest, indent=1, ensure_ascii=False) + "\n"
     return kept(folder / "processed" / f"{name}.parquet", content) and \
         kept(folder / "processed" / f"{name}.json", text.encode())

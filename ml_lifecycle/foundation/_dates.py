@@ -46,7 +46,7 @@ def spread(values: pd.Series, codes: np.ndarray) -> pd.Series:
 
 
 def from_numbers(numbers: pd.Series) -> pd.Series | None:
-    """Times that whole numbers stand for: 20240131, or seconds or milliseconds since 1970. None: they are just numbers."""
+    """Times that whole numbers stand for: 20240131, or (milli)seconds since 1970. None: they are just numbers."""
     known = numbers.dropna()
     if known.empty or not bool((known == known.round()).all()):
         return None
@@ -81,7 +81,8 @@ def _iso(strings: pd.Series) -> Dates | None:
     aware = bool(strings.str.contains(r"(?:Z|[+-]\d{2}:?\d{2})$", regex=True).any()) and bool(
         strings.str.contains(r":\d{2}(?:[.,]\d+)? ?(?:Z|[+-]\d{2}:?\d{2})$", regex=True).any())
     if strings.str.fullmatch(r"\d{4}-\d{2}-\d{2}.*").all() and not strings.str.contains("[mM]$", regex=True).any():
-        return Dates(pd.to_datetime(strings.str.replace(",", ".", regex=False), format="ISO8601", errors="coerce", utc=aware))
+        plain = strings.str.replace(",", ".", regex=False)
+        return Dates(pd.to_datetime(plain, format="ISO8601", errors="coerce", utc=aware))
     if aware:
         return None
     return Dates(_by_clock(strings.str.replace(r"^(\d+)[-/.](\d+)[-/.](\d+)", r"\1/\2/\3", regex=True), "%Y/%m/%d"))
@@ -121,7 +122,8 @@ def _named(strings: pd.Series) -> Dates | None:
 def _quarter(strings: pd.Series) -> Dates:
     """Quarters as the day on which they begin."""
     month = (strings.str[-1].astype(int) * 3 - 2).astype(str)
-    return Dates(pd.to_datetime(strings.str[:4] + "-" + month, format="%Y-%m"), "holds quarters; each is read as its first day.")
+    days = pd.to_datetime(strings.str[:4] + "-" + month, format="%Y-%m")
+    return Dates(days, "holds quarters; each is read as its first day.")
 
 
 def _month(strings: pd.Series) -> Dates:
@@ -132,7 +134,8 @@ def _by_clock(strings: pd.Series, day: str) -> pd.Series:
     """Parse strings that share the form of the day, by the form of what follows it."""
     rest = strings.str.replace(r"^(?:\d+/\d+/\d+|\d+ \w{3} \d+)", "", regex=True)
     form = rest.map(_clock_form)
-    plain = strings.str.replace(r"(\d)T(\d)", r"\1 \2", regex=True).str.replace(r"(\d)([AaPp][Mm])$", r"\1 \2", regex=True)
+    plain = strings.str.replace(r"(\d)T(\d)", r"\1 \2", regex=True)
+    plain = plain.str.replace(r"(\d)([AaPp][Mm])$", r"\1 \2", regex=True)
     pieces: list[Any] = [pd.to_datetime(plain[form == f], format=day + f, errors="coerce") for f in form.unique()]
     return pd.concat([nanoseconds(p) for p in pieces]).reindex(strings.index)
 

@@ -39,7 +39,7 @@ def _tagged(value: Any) -> Any:
         return {f.name: _tagged(getattr(value, f.name)) for f in dataclasses.fields(value)}
     value = value if isinstance(value, Mapping) else plain_one(value)
     if isinstance(value, Mapping):
-        return {str(key): _tagged(item) for key, item in value.items()}
+        return {_escaped(str(key)): _tagged(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_tagged(item) for item in value]
     if isinstance(value, pd.Timestamp):
@@ -66,7 +66,12 @@ def _untagged(value: Any) -> Any:
     if "$frame" in value:
         columns = {c["name"]: _column(c["dtype"], _untagged(c["values"])) for c in value["$frame"]}
         return pd.DataFrame(columns, index=pd.RangeIndex(value["rows"]))
-    return {key: _untagged(item) for key, item in value.items()}
+    return {key.removeprefix("$"): _untagged(item) for key, item in value.items()}
+
+
+def _escaped(key: str) -> str:
+    """A key of the data that starts with a dollar sign is no tag."""
+    return f"${key}" if key.startswith("$") else key
 
 
 def _column(dtype: str, values: list[Any]) -> pd.Series:

@@ -38,8 +38,10 @@ class Log:
         """Every remark, with the tokens that were counted as missing in one line each."""
         lines = []
         for token, where in self.tokens.items():
-            names = ", ".join(f"`{c}`" for c in list(where)[:5]) + (f" and {len(where) - 5} more" if len(where) > 5 else "")
-            lines.append(Note("DSC005", f"{token!r} counts as missing: {count(sum(where.values()), 'value')} of {names}."))
+            names = ", ".join(f"`{c}`" for c in list(where)[:5])
+            names += f" and {len(where) - 5} more" if len(where) > 5 else ""
+            lines.append(Note("DSC005", f"{token!r} counts as missing: {count(sum(where.values()), 'value')} of "
+                                        f"{names}."))
         return lines + self.notes
 
 

@@ -2,6 +2,8 @@
 
 import io
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -85,6 +87,15 @@ def table_html(frame: pd.DataFrame, rows: int = MOST_ROWS) -> str:
             f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>{more}")
 
 
+@contextmanager
+def literal_text() -> Iterator[None]:
+    """A dollar sign in a name is a dollar sign, not the beginning of a formula."""
+    import matplotlib as mpl
+
+    with mpl.rc_context({"text.parse_math": False}):
+        yield
+
+
 def new_axes(width: float = 6.0, height: float = 3.4) -> "Axes":
     """Axes on a figure of their own that pyplot does not know of; shown once as the last value of a cell."""
     from matplotlib.figure import Figure
@@ -103,7 +114,9 @@ def figure_svg(figure: "Figure", salt: str = "ml_lifecycle") -> str:
     from matplotlib.backends.backend_svg import FigureCanvasSVG
 
     buffer = io.StringIO()
-    with mpl.rc_context({"svg.hashsalt": salt, "svg.fonttype": "none", "font.family": ["DejaVu Sans", "sans-serif"]}):
+    style: Any = {"svg.hashsalt": salt, "svg.fonttype": "none", "font.family": ["DejaVu Sans", "sans-serif"],
+                  "text.parse_math": False}
+    with mpl.rc_context(style):
         FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None, "Creator": None})
     text = buffer.getvalue()
     text = text[text.index("<svg"):]

@@ -17,8 +17,8 @@ from .errors import BadInputError, UnknownNameError, did_you_mean, one_of
 TASKS = ("classification", "regression")
 FEWEST_ROWS = 10
 MOST_CLASSES = 10  # distinct whole numbers up to which a target is taken for classes
-ID_NAME = re.compile(r"(?:.*[_ .-])?(?:id|uuid|guid)|row_?(?:names?|nums?|numbers?|ids?)|index|idx|level_0|unnamed: ?\d+|"
-                     r"__index_level_\d+__", re.IGNORECASE)
+ID_NAME = re.compile(r"(?:.*[_ .-])?(?:id|uuid|guid)|row_?(?:names?|nums?|numbers?|ids?)|index|idx|level_0|"
+                     r"unnamed: ?\d+|__index_level_\d+__", re.IGNORECASE)
 ID_CAMEL = re.compile(r".*[a-z](?:ID|Id|UUID|Uuid)")
 
 
@@ -89,7 +89,8 @@ def check_asked(asked: Asked, known: Sequence[str]) -> None:
             raise BadInputError(f"`{argument}` must be a column that has no other role. Got {shown(name)}, "
                                 f"which is `{taken[name]}` too. Name it once.")
     if asked.task and not asked.target:
-        raise BadInputError(f"`task` must come with a `target`. Got task={asked.task!r} without one. Name the target's column.")
+        raise BadInputError(f"`task` must come with a `target`. Got task={asked.task!r} without one. Name the "
+                            "target's column.")
 
 
 def assemble(frame: pd.DataFrame, kinds: dict[str, str], asked: Asked, notes: Sequence[str]) -> Assembled:
@@ -110,7 +111,8 @@ def assemble(frame: pd.DataFrame, kinds: dict[str, str], asked: Asked, notes: Se
         classes = _classes(frame[asked.target], asked) if task == "classification" else ()
     if ids:
         listed = ", ".join(f"`{name}` ({why})" for name, why in list(ids.items())[:6])
-        remarks.append(Note("DSC001", f"Set aside as ids, not among the features: {listed}{' …' if len(ids) > 6 else ''}."))
+        remarks.append(Note("DSC001", "Set aside as ids, not among the features: "
+                                      f"{listed}{' …' if len(ids) > 6 else ''}."))
     outside = {asked.target, asked.group, *ids}
     features = [name for name in frame.columns if name not in outside]
     _check_features(frame, features, remarks)
@@ -152,7 +154,8 @@ def _task(values: pd.Series, kind: str, asked: Asked, remarks: list[str]) -> str
     name, distinct = shown(asked.target), values.nunique()
     if kind in ("text", "datetime"):
         what = "free text" if kind == "text" else "times"
-        raise BadInputError(f"`target` must hold classes or numbers. Got {name}, which holds {what}. Name another column.")
+        raise BadInputError(f"`target` must hold classes or numbers. Got {name}, which holds {what}. Name another "
+                            "column.")
     if distinct < 2:
         raise BadInputError(f"`target` must have at least two values. Got {name}, where every row holds "
                             f"{shown(values.iloc[0], 40)}. Name another column.")
@@ -168,14 +171,17 @@ def _task(values: pd.Series, kind: str, asked: Asked, remarks: list[str]) -> str
         if kind == "number":
             more = f"{distinct} distinct whole numbers" if whole else f"{distinct:,} distinct numbers"
             other = TASKS[task == "classification"]
-            remarks.append(Note("DSC003", f"`{asked.target}` holds {more}: taken as {task} (task={other!r} overrides)."))
+            remarks.append(Note("DSC003", f"`{asked.target}` holds {more}: taken as {task} (task={other!r} "
+                                          "overrides)."))
         return task
     if asked.task == "regression" and kind != "number":
         raise BadInputError(f"`task` must be 'classification' for a target of kind {kind}. Got 'regression' for {name} "
-                            f"with values such as {shown(values.iloc[0], 40)}. Leave `task` out, or name a column of numbers.")
+                            f"with values such as {shown(values.iloc[0], 40)}. Leave `task` out, or name a column of "
+                            "numbers.")
     if asked.task == "classification" and kind == "number" and distinct > max(MOST_CLASSES, 0.5 * len(values)):
         raise BadInputError("`task` must be 'regression' for numbers that hardly come back. Got 'classification' for "
-                            f"{name} with {distinct:,} distinct values in {len(values):,} rows. Leave `task` out, or bin the column.")
+                            f"{name} with {distinct:,} distinct values in {len(values):,} rows. Leave `task` out, or "
+                            "bin the column.")
     return asked.task
 
 
@@ -199,7 +205,8 @@ def _classes(values: pd.Series, asked: Asked) -> tuple[Any, ...]:
     if single:
         numbers = asked.task is None and pd.api.types.is_numeric_dtype(values.dtype)
         other = ", or pass task='regression'" if numbers and not pd.api.types.is_bool_dtype(values.dtype) else ""
-        raise BadInputError(f"`target` must have at least two rows of each class. Got one row of {', '.join(single[:5])}"
+        raise BadInputError("`target` must have at least two rows of each class. Got one row of "
+                            f"{', '.join(single[:5])}"
                             f"{' …' if len(single) > 5 else ''} in {shown(asked.target)}. Merge such classes or remove "
                             f"the rows{other}.")
     return tuple(_scores.in_order(label.item() if isinstance(label, np.generic) else label for label in counts.index))
@@ -268,7 +275,8 @@ def _check_features(frame: pd.DataFrame, features: list[str], remarks: list[str]
         remarks.append(Note("DSC008", f"Constant, so of no use to a model: {', '.join(f'`{c}`' for c in constant[:6])}"
                                       f"{' …' if len(constant) > 6 else ''}."))
     if many:
-        remarks.append(Note("DSC009", f"More than half of the values are distinct: {', '.join(f'`{c}`' for c in many[:6])}. "
+        remarks.append(Note("DSC009", "More than half of the values are distinct: "
+                                      f"{', '.join(f'`{c}`' for c in many[:6])}. "
                                       "A model learns little from them; `drop` leaves them out."))
     if not features:
         raise BadInputError("`data` must have at least one feature besides the target, the group and ids. Got none. "

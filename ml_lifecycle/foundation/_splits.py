@@ -87,9 +87,10 @@ def generator(seed: object) -> np.random.Generator:
 
 
 def allocate(counts: np.ndarray, shares: np.ndarray) -> np.ndarray:
-    """How many rows of each class go to each part (classes x 3): each within one of its share, no class without train rows.
+    """How many rows of each class go to each part (classes x 3).
 
-    Rounding is cumulative over the classes, so that parts have the sizes asked for and rare classes are not all lost.
+    Each number is within one of its share, and no class is without train rows. Rounding is cumulative over the
+    classes, so that parts have the sizes asked for and rare classes are not all lost.
     """
     given = np.zeros((len(counts), 3), dtype=int)
     order = np.argsort(-counts, kind="stable")
@@ -153,9 +154,7 @@ def by_time(times: np.ndarray, shares: np.ndarray, rng: np.random.Generator) -> 
     """Parts in the order of time, cut between distinct times."""
     values, cuts = _cuts(times, shares)
     if cuts:
-        starts = values[cuts]
-        return np.searchsorted(starts, times, side="right").astype(np.int8) if shares[1] else \
-            np.where(times >= starts[1], 2, 0).astype(np.int8), []
+        return np.searchsorted(values[cuts], times, side="right").astype(np.int8), []  # without val both cuts are one
     order = np.lexsort((rng.random(len(times)), times))
     given = allocate(np.array([len(times)]), shares)[0]
     parts = np.empty(len(times), dtype=np.int8)
@@ -226,7 +225,7 @@ def by_time_and_group(times: np.ndarray, groups: np.ndarray, shares: np.ndarray,
     if not cuts:
         raise BadInputError(f"`time` must have at least {3 if shares[1] else 2} distinct values to split by time and "
                             f"group. Got {len(values)}. Name another column, or split without a time.")
-    window = np.searchsorted(values[cuts], times, side="right") if shares[1] else np.where(times >= values[cuts[1]], 2, 0)
+    window = np.searchsorted(values[cuts], times, side="right")  # without validation both cuts are one
     first = pd.Series(window).groupby(groups).min().to_numpy()
     parts = np.where(first[groups] == window, window, -1).astype(np.int8)
     how = "each group belongs to the part in which it first appears"

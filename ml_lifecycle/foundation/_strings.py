@@ -140,7 +140,8 @@ def timed(numbers: pd.Series, ask: Ask) -> tuple[pd.Series, str]:
     dates = _dates.from_numbers(numbers) if ask.time else None
     if dates is None:
         return numbers, "number"
-    ask.log.add("DSC007", f"`{ask.name}` is read as times ({shown(numbers.dropna().iloc[0])} is {dates.dropna().iloc[0]}).")
+    ask.log.add("DSC007", f"`{ask.name}` is read as times ({shown(numbers.dropna().iloc[0])} is "
+                          f"{dates.dropna().iloc[0]}).")
     return dates, "datetime"
 
 

@@ -78,7 +78,8 @@ def html(dataset: "Dataset") -> str:
     try:
         cells = "".join(_row(label, value) for label, value in facts(dataset))
         notes = "".join(f"<li>{escape(note)}</li>" for note in dataset.notes)
-        return (f'<section class="mll-dataset"><p><b>Dataset {escape(dataset.name)}:</b> {escape(headline(dataset))}</p>'
+        title = f"<b>Dataset {escape(dataset.name)}:</b> {escape(headline(dataset))}"
+        return (f'<section class="mll-dataset"><p>{title}</p>'
                 f'<div style="overflow-x:auto"><table style="border-collapse:collapse">{cells}</table></div>'
                 + (f"<ul>{notes}</ul>" if notes else "") + "</section>")
     except Exception:  # noqa: BLE001 - a representation never raises
@@ -95,7 +96,7 @@ def splits_frame(splits: "Splits") -> pd.DataFrame:
     total = max(1, sum(len(part) for part in splits))
     rows: list[dict[str, Any]] = []
     for name, part in zip(("train", "val", "test"), splits):
-        row = {"part": name, "rows": len(part), "share": len(part) / total, "target": balance(part), "time": span(part.time)}
-        rows.append(row)
+        rows.append({"part": name, "rows": len(part), "share": len(part) / total, "target": balance(part),
+                     "time": span(part.time)})
     frame = pd.DataFrame(rows)
     return frame.loc[:, [c for c in frame.columns if c not in ("target", "time") or frame[c].ne("").any()]]

@@ -81,7 +81,8 @@ def check_file(path: Path) -> None:
         folder = path.parent
         near = sorted(p.name for p in folder.iterdir() if suffix_of(p) in SUFFIXES) if folder.is_dir() else []
         where = f"Directory {shown(folder)} does not exist." if not folder.is_dir() else \
-            did_you_mean(path.name, near, noun="Files there", most=6) or f"No table lies in {shown(folder.resolve(), 90)}."
+            did_you_mean(path.name, near, noun="Files there", most=6) \
+            or f"No table lies in {shown(folder.resolve(), 90)}."
         raise UnknownNameError(f"`data` must be a file that exists. Got {shown(path, 120)}. {where}")
     if suffix_of(path) not in SUFFIXES:
         raise BadInputError(f"`data` must be a file of a kind that can be read ({kinds}). Got {shown(path.name)}. "
@@ -116,7 +117,8 @@ def from_frame(frame: pd.DataFrame, source: str = "the DataFrame") -> Raw:
                             "Flatten them: frame.columns = ['_'.join(map(str, c)) for c in frame.columns].")
     names = check_names(frame.columns, source)
     if not names or not len(frame):
-        raise BadInputError(f"`data` must have rows and columns. Got {len(frame)} rows and {len(names)} columns in {source}.")
+        raise BadInputError(f"`data` must have rows and columns. Got {len(frame)} rows and {len(names)} columns in "
+                            f"{source}.")
     plain = isinstance(frame.index, pd.RangeIndex) or frame.index.name is None
     notes = () if plain else (f"The index {shown(frame.index.name)} is not read; reset_index() makes it a column.",)
     columns = {name: frame.iloc[:, i].reset_index(drop=True) for i, name in enumerate(names)}
@@ -152,14 +154,16 @@ def _decoded(path: Path, encoding: str | None) -> str:
         raise UnknownNameError("`encoding` must be a text encoding that Python knows, such as 'utf-8' or 'latin1'. "
                                f"Got {shown(used)}.") from None
     except UnicodeDecodeError as error:
-        remedy = "Pass another `encoding`." if encoding else \
-            f"Pass encoding='latin1' (or what it was saved in), or convert it: iconv -f latin1 -t utf-8 {path.name} > utf8.csv"
+        remedy = "Pass another `encoding`." if encoding else (
+            "Pass encoding='latin1' (or what it was saved in), or convert it: "
+            f"iconv -f latin1 -t utf-8 {path.name} > utf8.csv")
         raise BadInputError(f"`data` must be {used} text. Got {shown(path.name)}, which is not from byte {error.start} "
                             f"on. {remedy}") from None
     text = text.removeprefix("\ufeff").lstrip("\r\n")
     if "\x00" in text[:HEAD]:
         raise BadInputError(f"`data` must be a text file. Got {shown(path.name)}, which holds zero bytes: it is no "
-                            "CSV, or it is UTF-16 without a mark. Pass encoding='utf-16-le', or save it as CSV or Parquet.")
+                            "CSV, or it is UTF-16 without a mark. Pass encoding='utf-16-le', or save it as CSV or "
+                            "Parquet.")
     if not text.strip():
         raise BadInputError(f"`data` must be a table. Got {shown(path.name)}, which is empty.")
     return text
@@ -254,7 +258,8 @@ def _parse(data: bytes, delimiter: str, names: list[str], name: str) -> pa.Table
             read_options=pa.csv.ReadOptions(column_names=keys, skip_rows_after_names=1, use_threads=threads,
                                             block_size=1 << 26),
             parse_options=pa.csv.ParseOptions(delimiter=delimiter, newlines_in_values=True, invalid_row_handler=note),
-            convert_options=pa.csv.ConvertOptions(column_types=dict.fromkeys(keys, pa.string()), strings_can_be_null=False))
+            convert_options=pa.csv.ConvertOptions(column_types=dict.fromkeys(keys, pa.string()),
+                                                  strings_can_be_null=False))
 
     try:
         table = parse(True)
@@ -269,7 +274,8 @@ def _parse(data: bytes, delimiter: str, names: list[str], name: str) -> pa.Table
         more = f" ({len(ragged):,} such rows)" if len(ragged) > 1 else ""
         raise BadInputError(f"`data` must have as many fields in every row as in the header, {first.expected_columns}. "
                             f"Got {first.actual_columns} in row {first.number} of {shown(name)}{more}: "
-                            f"{shown(first.text)}. Correct the row, or put quotes around values that hold the delimiter.")
+                            f"{shown(first.text)}. Correct the row, or put quotes around values that hold the "
+                            "delimiter.")
     return table
 
 
@@ -278,4 +284,5 @@ def _check_quotes(table: pa.Table, text: str, name: str) -> None:
     last = table.column(table.num_columns - 1)[-1].as_py()
     if ("\n" in last or "\r" in last) and not text.rstrip("\r\n").endswith('"'):
         raise BadInputError(f"`data` must close every quotation mark. Got {shown(name)}, where the one in row "
-                            f"{table.num_rows + 1} stays open to the end of the file. Close it, or double it inside a value.")
+                            f"{table.num_rows + 1} stays open to the end of the file. Close it, or double it inside "
+                            "a value.")

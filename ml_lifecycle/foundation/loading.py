@@ -27,7 +27,8 @@ def _open_course(name: str) -> _tables.Raw:
 def _path(data: str | Path) -> Path:
     text = str(data).strip()
     if re.match(r"[a-z][a-z0-9+.-]+://", text, re.IGNORECASE):
-        raise BadInputError(f"`data` must lie on this machine. Got {_tables.shown(text)}. Download it, and pass the file.")
+        raise BadInputError(f"`data` must lie on this machine. Got {_tables.shown(text)}. Download it, and pass the "
+                            "file.")
     path = Path(text).expanduser()
     bare = not path.exists() and len(path.parts) <= 1 and not path.suffix
     if bare:

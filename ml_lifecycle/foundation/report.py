@@ -128,8 +128,9 @@ class Report:
         ax: "Axes | None" = None,  # axes to draw on; None: on a figure of its own
     ) -> "Axes":  # the axes, for you to change or save (`.figure.savefig`)
         """Draw the answer; stores nothing and shows nothing by itself."""
-        axes = _render.new_axes(*self._size()) if ax is None else ax
-        self._draw(axes)
+        with _render.literal_text():
+            axes = _render.new_axes(*self._size()) if ax is None else ax
+            self._draw(axes)
         return axes
 
     def _size(self) -> tuple[float, float]:
@@ -174,7 +175,10 @@ class Report:
         text: str,  # what `to_json` gave
     ) -> "Report":  # of the class that wrote it; raises BadInputError when the text is not a report
         """Read a report back."""
-        saved = _json.load(text)
+        try:
+            saved = _json.load(text)
+        except ValueError:
+            saved = None
         if not isinstance(saved, dict) or not {"schema", "type", "module", "fields"} <= set(saved):
             raise BadInputError("`text` must be what Report.to_json wrote. Got something else.")
         if saved["schema"] > _json.SCHEMA:

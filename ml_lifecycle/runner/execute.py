@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,11 +50,13 @@ def execute(
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     message = traceback = ""
     try:
-        papermill.execute_notebook(
-            book, None, parameters, kernel_name="python3", language="python", progress_bar=False,
-            request_save_on_cell_execute=False, autosave_cell_every=0, kernel_manager_class=kernel_class(guard, cwd),
-            timeout_func=lambda cell: max(0.001, timeout - (time.monotonic() - begin)),
-            on_notebook_start=place.started, on_cell_start=place.cell)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of the machinery; the lesson's own are in its notebook
+            papermill.execute_notebook(
+                book, None, parameters, kernel_name="python3", language="python", progress_bar=False,
+                request_save_on_cell_execute=False, autosave_cell_every=0, kernel_manager_class=kernel_class(guard, cwd),
+                timeout_func=lambda cell: max(0.001, timeout - (time.monotonic() - begin)),
+                on_notebook_start=place.started, on_cell_start=place.cell)
         message = _incomplete(place.book)
     except PapermillExecutionError as error:
         message, traceback = one_line(f"{error.ename}: {error.evalue}", 400), "\n".join(error.traceback)

@@ -13,6 +13,8 @@ from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 from traitlets import Float
 
+from .say import one_line
+
 _GRACE = 2.0  # seconds between asking a process group to end and ending it
 
 
@@ -24,7 +26,7 @@ class KernelGuard:
         self._group: int | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._home = tempfile.TemporaryDirectory(prefix="ml-lifecycle-")
-        self._log: IO[bytes] = open(Path(self._home.name) / "kernel.log", "w+b")  # noqa: SIM115
+        self._log: IO[bytes] = open(Path(self._home.name) / "kernel.log", "a+b")  # noqa: SIM115
 
     def environment(self) -> dict[str, str]:
         """What the kernel sees: the person's environment, apart from what would make a run depend on their profile."""
@@ -54,6 +56,7 @@ class KernelGuard:
         if self._group is not None:
             self._signal(signal.SIGTERM)
         self._process = self._group = None
+        self._log.truncate(0)
 
     def how_it_died(self) -> str:
         """Why the kernel is gone, as far as its process tells."""
@@ -64,7 +67,13 @@ class KernelGuard:
             name = signal.Signals(-code).name if -code in signal.Signals._value2member_map_ else f"signal {-code}"
             likely = "; this is how a system short of memory ends a process" if -code == _KILL else ""
             return f"the kernel was killed by {name}{likely}"
-        return f"the kernel ended by itself with exit code {code}"
+        return f"the kernel ended by itself with exit code {code}" + self._last_words()
+
+    def _last_words(self) -> str:
+        """The last line that the kernel's process wrote, when it wrote one."""
+        self._log.seek(0)
+        lines = self._log.read().decode(errors="replace").strip().splitlines()
+        return f": {one_line(lines[-1], 200)}" if lines else ""
 
     def close(self) -> None:
         """Give back the temporary directory."""

@@ -1,5 +1,6 @@
 """JupyterLab on a copy of the lessons."""
 
+import importlib.util
 import json
 import os
 import signal
@@ -31,7 +32,8 @@ def open_lab(
     port: int | None = None,  # to listen on; None: JupyterLab chooses
 ) -> int:  # JupyterLab's exit code
     """Copy the lessons and start JupyterLab on them, for this machine only."""
-    require("jupyterlab", "course", "`ml-lifecycle lab`")
+    if importlib.util.find_spec("jupyterlab") is None:
+        require("jupyterlab", "course", "`ml-lifecycle lab`")
     target = say_copied(directory)
     first = min(path.name for path in target.glob("0[1-7]_*.ipynb"))
     command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={target}", "--ServerApp.ip=127.0.0.1",

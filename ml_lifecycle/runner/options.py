@@ -58,14 +58,19 @@ def settle(
                 defaults[name] = default
     for name, text in pairs.items():
         if name in options and typed(name, text, options[name], "-p") != options[name]:
-            raise BadInputError(f"`-p {name}` must agree with `--{name}`. Got {text!r} and {options[name]!r}. Leave one out.")
-    where = {**dict.fromkeys(file, "--params"), **dict.fromkeys(pairs, "-p"), **{n: f"--{n}" for n in options}}
+            raise BadInputError(f"`-p {name}` must agree with `{_option(name)}`. Got {text!r} and {options[name]!r}. "
+                                "Leave one out.")
+    where = {**dict.fromkeys(file, "--params"), **dict.fromkeys(pairs, "-p"), **{n: _option(n) for n in options}}
     given = {**file, **pairs, **options}
     for name in given:
         if name not in defaults and where[name] in ("-p", "--params"):
             raise UnknownNameError(f"`{where[name]}` must name a parameter of the lessons. Got {name!r}. "
                                    + did_you_mean(name, defaults, noun="Parameters", most=20))
     return {name: typed(name, value, defaults.get(name), where[name]) for name, value in given.items()}
+
+
+def _option(name: str) -> str:
+    return "DATA" if name == "data" else f"--{name}"
 
 
 def typed(name: str, value: Any, default: Any, where: str) -> Any:

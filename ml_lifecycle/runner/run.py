@@ -69,39 +69,36 @@ def plan_run(request: Request) -> Plan:
         raise BadInputError(f"`--timeout` must be a number of seconds above 0. Got {request.timeout:g}. Try --timeout 1800")
     lessons, absent = _select(request.steps)
     file = read_params(Path(request.params).expanduser()) if request.params else {}
-    options = dict(request.options)
-    if request.data is not None:
-        options["data"] = request.data
+    named = {"data": request.data, "project": request.project}
+    options = {**request.options, **{name: value for name, value in named.items() if value is not None}}
     values = settle(lessons.values(), file=file, pairs=read_pairs(request.pairs), options=options)
-    place = request.project or values.pop("project", "") or ""
-    before = _before(request, place, values)
-    if request.resume and before is not None:
+    place = values.pop("project", "")
+    where = Path(place).expanduser().absolute() if place else None
+    before = None
+    if request.resume:
+        where = where or _usual_project(values.get("data"))
+        before = _to_resume(where)
         lessons, absent = _resumed(request, before, values)
-    values["data"] = _absolute(values.get("data") or (before.data["given"] if before and request.resume else "flights"))
-    return _opened(request, place, before, lessons, absent, values)
+        values.setdefault("data", before.data["given"])
+    values["data"] = _absolute(values.get("data") or "flights")
+    return _opened(request, where, before, lessons, absent, values)
 
 
-def _opened(request: Request, place: str, before: RunState | None, lessons: dict[str, LessonFile],
+def _opened(request: Request, where: Path | None, before: RunState | None, lessons: dict[str, LessonFile],
             absent: tuple[Step, ...], values: dict[str, Any]) -> Plan:
     import inspect
 
     from ml_lifecycle.foundation.lesson import start_lesson
 
-    where = Path(place).expanduser().absolute() if place else None
-    _check_place(where or _guess_project(values["data"]))
+    _check_place(where or _usual_project(values["data"]))
     takes = inspect.signature(start_lesson).parameters
     known = {name: value for name, value in values.items() if name in takes}
     started = start_lesson(next(iter(lessons)), **{**known, "project": str(where) if where else ""})
     project, dataset = started.project, started.dataset
-    if where is None:
-        before = before if request.resume else _readable(project.path)
     _check_writable(project.path)
-    if request.resume and before is not None and before.data["version"] != dataset.version:
-        raise BadInputError(f"`--resume` must find the data as they were. Got {before.data['given']!r} with other content. "
-                            "Run without --resume to start afresh in another directory: --project DIR")
     values = {"data": values["data"], **values, **_defaults(lessons, values), "project": str(project.path)}
-    state = before if request.resume and before is not None else _fresh(before, lessons, values, dataset)
-    todo = state.unfinished(project.path) if request.resume else list(lessons)
+    state = before or _fresh(_readable(project.path), lessons, values, dataset)
+    todo = state.unfinished(project.path) if before else list(lessons)
     state.finished = ""
     with ExitStack() as held:
         held.enter_context(_one_at_a_time(project.path))
@@ -122,32 +119,23 @@ def _select(steps: str | None) -> tuple[dict[str, LessonFile], tuple[Step, ...]]
     return lessons, absent
 
 
-def _before(request: Request, place: str, values: dict[str, Any]) -> RunState | None:
-    """What an earlier run in the same project left; for --resume it must be there."""
-    where = Path(place).expanduser().absolute() if place else None
-    if where is None:
-        if not request.resume:
-            return None  # known only when the data set is
-        where = _guess_project(values.get("data"))
-    if where.exists() and not where.is_dir():
-        raise ProjectError(f"`--project` must be a directory. Got the file {str(where)!r}. Name another place.")
-    if not request.resume:
-        return _readable(where)
-    found = read_state(where)
+def _to_resume(where: Path) -> RunState:
+    """What the run left that is to be gone on with."""
+    found = None if where.is_file() else read_state(where)
     if found is None:
         raise ProjectError(f"`--resume` must find a run to go on with. Got none in {str(where)!r}. "
                            "Name its directory with --project, or run without --resume.")
     if not found.unfinished(where):
         raise ProjectError(f"`--resume` must find a run that is not finished. Got one that is, in {str(where)!r}. "
                            "Run without --resume to run it again.")
-    values.setdefault("project", str(where))
     return found
 
 
-def _guess_project(data: Any) -> Path:
+def _usual_project(data: Any) -> Path:
     """Where a run on these data goes when nothing is said."""
-    name = Path(str(data or "flights")).name.partition(".")[0]
-    return Path("runs", name).absolute()
+    from ml_lifecycle.foundation._tables import stem_of
+
+    return Path("runs", stem_of(Path(str(data or "flights")))).absolute()
 
 
 def _readable(where: Path) -> RunState | None:
@@ -169,8 +157,6 @@ def _resumed(request: Request, before: RunState, values: dict[str, Any],
     found = find_lessons()
     defaults = {name: value for lesson in found.values() for name, value in lesson.parameters.items()}
     for name, value in values.items():
-        if name == "project":
-            continue
         was = before.data["given"] if name == "data" else before.parameters.get(name, defaults.get(name))
         same = {value, _absolute(value)} if name == "data" else {value}
         if was not in same:
@@ -354,9 +340,11 @@ def _one_at_a_time(project: Path) -> Iterator[None]:
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             raise ProjectError(f"`--project` must not be in use. Got {str(project)!r}, where another run is at work. "
                                "Wait for it, or name another directory.") from None
+        except OSError:  # a file system without locks
+            pass
         yield
     finally:
         os.close(handle)
@@ -372,25 +360,31 @@ def run_request(request: Request) -> int:
     code, problem = FAILED, ""
     try:
         code, problem = run(plan)
-    except (ProjectError, OSError) as error:
-        code, problem = FAILED, f"{error}"
+    except LifecycleError as error:  # a file that could not be written
+        problem = str(error)
+    except OSError as error:
+        problem = f"{error.strerror or error}: {error.filename or plan.project.path}"
     except KeyboardInterrupt:
         code, problem = INTERRUPTED, f"interrupted; {_again(plan.project.path)}"
-    _sum_up(plan)
+    problem = _sum_up(plan, problem) or problem
     if problem:
         complain(problem)
-    return code
+    return code or (FAILED if problem else DONE)
 
 
-def _sum_up(plan: Plan) -> None:
-    """The report site and the summary, also after a run that stopped."""
+def _sum_up(plan: Plan, problem: str) -> str:
+    """The report site and the summary, also after a run that stopped; what went wrong here, unless that is known."""
     from .site import write_site
     from .summary import summary
 
+    said, index = "", None
     try:
-        index: Path | None = write_site(plan.project)
+        index = write_site(plan.project)
     except (LifecycleError, OSError) as error:
-        complain(f"the report site could not be written: {error}")
-        index = None
-    with suppress(BrokenPipeError):  # nobody reads it; the exit code still tells
-        print(summary(plan.project, plan.state, plan.absent, index), flush=True)
+        said = problem or f"the report site could not be written: {error}"
+    try:
+        with suppress(BrokenPipeError):  # nobody reads it; the exit code still tells
+            print(summary(plan.project, plan.state, plan.absent, index), flush=True)
+    except LifecycleError as error:
+        said = problem or str(error)
+    return said
