@@ -1,5 +1,6 @@
 """What the tests share: small data sets, one built copy of the course data, and a sample of every report class."""
 
+import contextlib
 import functools
 import importlib.util
 import os
@@ -8,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -19,10 +21,15 @@ os.environ.setdefault("MPLBACKEND", "agg")
 os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"  # kernels would warn about frozen modules
 
 
+hypothesis.settings.register_profile("unhurried", hypothesis.settings(), deadline=None)  # a busy machine is no failure
+hypothesis.settings.load_profile("unhurried")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Build the flights before the workers start, so that no two build them at once."""
     if not hasattr(config, "workerinput") and config.getoption("numprocesses", None) and not config.option.collectonly:
-        build_course_data("flights")
+        with contextlib.suppress(Exception):  # the tests that need them will say it
+            build_course_data("flights")
 
 
 def build_course_data(name: str) -> None:

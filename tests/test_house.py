@@ -1,6 +1,7 @@
 """The project keeps its own rules: every rule is tried on the project, and on a small tree that breaks it."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -240,8 +241,8 @@ def test_ruff_has_nothing_to_say():
 
 
 @pytest.mark.slow
-def test_types_hold(tmp_path):
-    done = run(BIN / "mypy", "--cache-dir", tmp_path, cwd=ROOT)
+def test_types_hold():
+    done = run(BIN / "mypy", cwd=ROOT)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -270,6 +271,12 @@ def test_every_step_that_is_announced_has_a_package():
 
     for step in ml_lifecycle._STEPS:
         assert getattr(ml_lifecycle, step).__doc__, f"{step}: say in one line what the step is about"
+
+
+@pytest.mark.parametrize("requirement", sorted({re.split(r"[<>=!~;\[ ]", line)[0] for line in house.requirements(ROOT)}))
+def test_every_dependency_has_its_reason(requirement):
+    reasons = (ROOT / "nbs" / "decisions" / "dependencies.md").read_text(encoding="utf-8")
+    assert re.search(rf"(?<![\w-]){re.escape(requirement)}(?![\w-])", reasons), "say why in nbs/decisions/dependencies.md"
 
 
 # the commands of the README

@@ -120,6 +120,7 @@ def test_the_process_is_killed(place, tmp_path, capfd):
     assert saved(project)["lessons"]["exploration"]["state"] == "running"
     whole(project)
     until(lambda: not alive(kernel), 10)  # a kernel looks every second whether it has a parent
+    os.kill(int((project / "worker").read_text()), signal.SIGKILL)  # nobody is left to end what the kernel had started
     resumed_equals_uninterrupted(project, capfd)
 
 

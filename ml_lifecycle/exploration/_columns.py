@@ -1,5 +1,6 @@
 """What a column is, and how its values become numbers: the mechanism behind `pipelines`."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -143,8 +144,7 @@ class Codes:
 
     def __init__(self, column: pd.Series, most: int) -> None:
         values, gone = _values(column)
-        counts = pd.Series([v for v, g in zip(values, gone) if not g], dtype=object).value_counts(sort=False)
-        ordered = [counts.index[i] for i in np.argsort(-counts.to_numpy(), kind="stable")]
+        ordered = [value for value, _ in Counter(v for v, g in zip(values, gone) if not g).most_common()]
         kept = ordered if len(ordered) <= most else ordered[: most - 1]
         self.known = {value: code for code, value in enumerate(kept)}
         self.names = [str(value) for value in kept]
