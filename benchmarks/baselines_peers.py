@@ -81,7 +81,8 @@ def contenders(task):
     found = {"scikit-learn parts, linear": of_sklearn(linear)}
     if tabular_pipeline is not None:
         found["skrub, linear"] = tabular_pipeline(clone(linear))
-        found["skrub, gradient boosting (its default)"] = tabular_pipeline("classifier" if task == "classification" else "regressor")
+        kind = "classifier" if task == "classification" else "regressor"
+        found["skrub, gradient boosting (its default)"] = tabular_pipeline(kind)
     return found
 
 

@@ -357,6 +357,8 @@ def test_a_rule_that_is_as_good_as_the_models_is_an_issue():
     assert found(wins, "BAS004").severity == "issue"
     assert wins.best == "same sign"
     assert "No trained model is better." in wins.answer
+    assert wins.recommended == "same sign"
+    assert wins.reason == found(wins, "BAS004").message
     assert found(wins, "BAS004").evidence["difference"] < 0
     loses = baselines(X, y, models={"tree": DecisionTreeClassifier()}, heuristics={"nothing": lambda X: X["c"]})
     assert found(loses, "BAS004").severity == "passed"
@@ -437,6 +439,8 @@ def test_one_that_fails_does_not_take_the_others_with_it(cancer):
     alone = baselines(*cancer, models={"broken": Broken()})
     assert alone.best == "majority"
     assert alone.simplest is None
+    assert alone.recommended == "majority"
+    assert alone.reason == alone.answer
     X, y = load_diabetes(return_X_y=True)
     assert "predictions are missing" in found(baselines(X, y, models=[NotANumber()]), "BAS005").message
 
@@ -517,6 +521,7 @@ def test_noise_hardly_ever_beats_anything():
     assert max(false_claims(reports)) <= 1
     assert sum(found(r, "BAS001").undecided for r in reports) >= 20
     assert all(r.passed is not True for r in reports)
+    assert all(r.recommended and r.reason for r in reports)
 
 
 @pytest.mark.slow
@@ -546,6 +551,8 @@ def test_a_truly_better_model_is_told_from_the_simplest_and_priced():
     assert second.evidence["p"] < 0.05
     assert (second.evidence["n"], second.evidence["folds"]) == (600, 5)
     assert "It beats linear, the simplest, by" in report.answer
+    assert report.recommended == "tree"
+    assert report.reason == second.message
     assert found(report, "BAS003").evidence["points"] > 5
 
 
@@ -562,6 +569,7 @@ def test_models_that_are_the_same_are_not_worth_a_choice(cancer):
     assert found(close, "BAS002").severity == "tip"
     assert not found(close, "BAS002").undecided
     assert "as good" in close.answer
+    assert close.recommended == "a"
 
 
 def test_no_sign_of_anything_is_an_issue():
@@ -620,6 +628,7 @@ def test_folds_without_a_defined_score_are_counted(cancer):
     assert "undefined in every fold" in found(never, "BAS005").message
     assert never.best is None
     assert never.answer == "Nothing could be scored."
+    assert never.recommended is None
     assert never.plot() is not None
 
 

@@ -183,8 +183,8 @@ def test_other_arguments_are_checked():
         default_models("regresion", mixed())
     with pytest.raises(UnknownNameError, match="Styles"):
         prepare(mixed(), style="forest")
-    with pytest.raises(BadInputError, match="Missing: .'nope'"):
-        default_models("classification", mixed(), text=["nope"])
+    with pytest.raises(UnknownNameError, match="Did you mean 'text'"):
+        default_models("classification", mixed(), text=["texts"])
     model = default_models("classification", mixed())["small tree"].fit(mixed(), target(mixed(), "classification"))
     with pytest.raises(BadInputError, match="Missing: .'number'"):
         model.predict(mixed().drop(columns="number"))

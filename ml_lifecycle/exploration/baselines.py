@@ -22,7 +22,7 @@ from ._measure import measure_all
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# %% ../../nbs/exploration/baselines.ipynb #0726a3a8
+# %% ../../nbs/exploration/baselines.ipynb #17ad16b6
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class BaselineReport(Report):
     """Trivial answers, rules, simple models and quoted scores on the same folds."""
@@ -65,10 +65,13 @@ class BaselineReport(Report):
         score = f"{self.label} {number(row['score'])} ({_judge.span(row['low'], row['high'])}; n = {self.n:,}, {self.how})"
         return f"{self.best} is best: {score}. {self._against_the_simplest(str(row['kind']))}".rstrip()
 
+    def _found(self, code: str) -> Finding | None:
+        return next((f for f in self.findings if f.code == code), None)
+
     def _against_the_simplest(self, kind: str) -> str:
         if kind != "model":
             return "No trained model is better." if self.simplest else ""
-        found = next((f for f in self.findings if f.code == "BAS002"), None)
+        found = self._found("BAS002")
         if found is None or found.severity == "not applicable":
             return ""
         if self.best == self.simplest:
@@ -80,6 +83,29 @@ class BaselineReport(Report):
         if found.severity == "passed":
             return f"It beats {self.simplest}, the simplest, by {gap}."
         return f"{self.simplest}, the simplest, is as good: {gap}."
+
+    @property
+    def recommended(self) -> str | None:
+        """What to go on with: the best row where it is shown to be better than the simplest model, else that one."""
+        kinds = dict(zip(self.frame["name"], self.frame["kind"]))
+        rule, second = self._found("BAS004"), self._found("BAS002")
+        if rule is not None and rule.severity == "issue":
+            return str(rule.evidence["heuristic"])
+        if self.best is None or kinds[self.best] != "model" or self.simplest is None:
+            return self.best
+        better = second is None or second.severity in ("passed", "not applicable")
+        return self.best if better else self.simplest
+
+    @property
+    def reason(self) -> str:
+        """Why that one: the message of the finding that decides."""
+        rule = self._found("BAS004")
+        order = ["BAS004"] if rule is not None and rule.severity == "issue" else ["BAS002", "BAS001"]
+        kinds = dict(zip(self.frame["name"], self.frame["kind"]))
+        if self.best is not None and kinds[self.best] != "model":
+            order = ["BAS004", "BAS001"]
+        found = [f for f in map(self._found, order) if f is not None and f.severity != "not applicable"]
+        return found[0].message if found else self.answer
 
     def _size(self) -> tuple[float, float]:
         return 7.2, 1.3 + 0.32 * max(3, len(self.frame))

@@ -18,7 +18,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import MaxAbsScaler
 
-from ..foundation.errors import BadInputError, one_of
+from ..foundation.errors import BadInputError, UnknownNameError, did_you_mean, one_of
 from . import _columns
 from ._text import Dense, Words
 
@@ -37,7 +37,10 @@ def column_kinds(
         twice = list(dict.fromkeys(table.columns[table.columns.duplicated()]))
         raise BadInputError(f"`X` must have distinct column names. Got {twice} more than once. Rename or drop the copies.")
     text = (text,) if isinstance(text, str) else tuple(text)
-    _columns.pick(table, text)
+    for name in text:
+        if name not in table.columns:
+            raise UnknownNameError(f"`text` must name columns of the data. Got {name!r}. "
+                                   + did_you_mean(name, table.columns, noun="Columns"))
     for name in table.columns:
         kind = _columns.kind_of(table[name])
         kinds["text" if kind and name in text else kind or "empty"].append(name)
