@@ -517,9 +517,9 @@ def false_claims(reports):
 
 
 def test_noise_hardly_ever_beats_anything():
-    reports = [noise(task, seed) for task in ("classification", "regression") for seed in range(12)]
+    reports = [noise(task, seed) for task in ("classification", "regression") for seed in range(8)]
     assert max(false_claims(reports)) <= 1
-    assert sum(found(r, "BAS001").undecided for r in reports) >= 20
+    assert sum(found(r, "BAS001").undecided for r in reports) >= 13
     assert all(r.passed is not True for r in reports)
     assert all(r.recommended and r.reason for r in reports)
 
@@ -533,12 +533,12 @@ def test_noise_beats_nothing_more_often_than_it_may(task):
 
 def test_a_clear_signal_is_found():
     passed = 0
-    for seed in range(8):
+    for seed in range(5):
         rng = np.random.default_rng(seed)
         X = rng.normal(size=(200, 4))
         report = baselines(X, X[:, 0] + rng.normal(size=200) > 0, models={"nb": GaussianNB()}, seed=seed)
         passed += found(report, "BAS001").severity == "passed"
-    assert passed >= 7
+    assert passed >= 4
 
 
 def test_a_truly_better_model_is_told_from_the_simplest_and_priced():

@@ -1,9 +1,22 @@
 """Exercises: three states, no answer printed, and every lesson's checks refuse a wrong answer."""
 
+import numpy as np
+import pandas as pd
 import pytest
 
-from ml_lifecycle.foundation import BadInputError, UnknownNameError, check, hint
+from ml_lifecycle.exploration import baselines
+from ml_lifecycle.foundation import (
+    METRICS,
+    BadInputError,
+    Dataset,
+    Interval,
+    UnknownNameError,
+    check,
+    hint,
+    load_dataset,
+)
 from ml_lifecycle.foundation.exercises import EXERCISES, exercise, find_exercise
+from ml_lifecycle.planning import Requirements
 
 @pytest.fixture(autouse=True)
 def _example() -> None:
@@ -47,3 +60,64 @@ def test_an_unknown_exercise_is_named(unknown: str) -> None:
 def test_every_exercise_has_three_hints(number: str) -> None:
     assert len(find_exercise(number).hints) == 3
     assert EXERCISES[number].id == number
+
+
+class TestLessonChecks:
+    """Every check of a lesson accepts a right attempt and refuses wrong ones, on data that no lesson shows."""
+
+    @pytest.fixture
+    def candidates(self) -> pd.DataFrame:
+        return pd.DataFrame({"name": ["A", "B", "C"], "roc_auc": [.5, .7, .75], "roc_auc_low": [.5, .65, .7],
+                             "roc_auc_high": [.5, .75, .8], "size_mb": [1., 2., 3.], "n": 500})
+
+    @pytest.fixture
+    def data(self) -> Dataset:
+        rng = np.random.default_rng(0)
+        x = rng.normal(size=(240, 2))
+        frame = pd.DataFrame(x, columns=["a", "b"]).assign(y=np.where(x[:, 0] + rng.normal(size=240) > 0, "up", "down"))
+        return load_dataset(frame, target="y")
+
+    def test_no_skill(self, candidates: pd.DataFrame) -> None:
+        context = {"candidates": candidates, "metric": METRICS["roc_auc"], "constant": "A"}
+        assert check("1.1", .5, **context).done
+        assert "above" in check("1.1", .7, **context).found
+        assert "below" in check("1.1", .3, **context).found
+        assert check("1.1", "half", **context).state == "not yet"
+
+    def test_separating(self, candidates: pd.DataFrame) -> None:
+        assert check("1.2", Requirements("roc_auc", {"size_mb": "<= 1.5"}), candidates=candidates).done
+        for wrong in (Requirements("roc_auc"), Requirements("roc_auc", {"size_mb": "<= 9"}),
+                      Requirements("roc_auc", {"size_mb": "<= 0.1"}), {"size_mb": "<= 1.5"}):
+            assert check("1.2", wrong, candidates=candidates).state == "not yet"
+
+    def test_rows_for_width(self) -> None:
+        context = {"interval": Interval(.7, .6, .8), "n": 100, "width": .1}
+        assert check("1.3", 400, **context).done
+        assert "wider" in check("1.3", 200, **context).found
+        assert "narrower" in check("1.3", 4000, **context).found
+
+    def test_inside_the_noise(self, data: Dataset) -> None:
+        report = baselines(data, models=["logistic regression", "small tree"], cv=3)
+        frame = report.frame.set_index("name")
+        top = frame.loc[report.best, "score"]
+        right = {*frame.index[(frame["low"] <= top) & (top <= frame["high"])], report.best}
+        assert check("3.1", right, report=report).done
+        assert "1 missing" in check("3.1", right - {report.best}, report=report).found
+        assert "too many" in check("3.1", right | {"majority"}, report=report).found
+        assert "not in the table" in check("3.1", ["what"], report=report).found
+
+    def test_useful_rule(self, data: Dataset) -> None:
+        context = {"data": data, "metric": METRICS["roc_auc"]}
+        assert check("3.2", lambda X: X["a"] if data.positive == "up" else -X["a"], **context).done
+        assert "a constant answer" in check("3.2", lambda X: np.zeros(len(X)), **context).found
+        assert "no usable answer" in check("3.2", lambda X: [1], **context).found
+
+    def test_the_leak(self, data: Dataset) -> None:
+        leaky = load_dataset(data.frame.assign(closed_as=(data.y == "up") + .1), target="y")
+        assert check("3.3", "closed_as", honest=data, leaky=leaky).done
+        assert "still there" in check("3.3", "a", honest=data, leaky=leaky).found
+        assert "not a column" in check("3.3", "y", honest=data, leaky=leaky).found
+
+    @pytest.mark.parametrize("number", ["1.1", "1.2", "1.3", "3.1", "3.2", "3.3"])
+    def test_hints_do_not_hold_the_answer(self, number: str) -> None:
+        assert "closed_as" not in " ".join(find_exercise(number).hints)

@@ -209,6 +209,23 @@ def test_a_kernel_that_is_killed(place, go):
     assert saved(Path("runs/my"))["lessons"]["planning"]["state"] == "failed"
 
 
+@pytest.mark.parametrize(("failures", "state"), [(1, "done"), (2, "failed")])
+def test_a_kernel_that_does_not_come_up_gets_a_second_chance(tmp_path, monkeypatch, failures, state):
+    import papermill
+
+    real, calls = papermill.execute_notebook, []
+
+    def slow_to_come(*arguments, **options):
+        calls.append(1)
+        if len(calls) <= failures:
+            raise RuntimeError("Kernel didn't respond in 60 seconds")
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(papermill, "execute_notebook", slow_to_come)
+    outcome = execute(lesson(tmp_path, "01_planning"), {"project": str(tmp_path)}, cwd=tmp_path, timeout=60, guard=KernelGuard())
+    assert (outcome.state, len(calls)) == (state, 2)
+
+
 def test_a_timeout_bounds_the_whole_lesson(place, go, again):
     lesson(place, "01_planning", *["import os, time\nos.path.exists('go') or time.sleep(.5)"] * 6)
     code, _, err = go("--timeout", "1.5")

@@ -4,6 +4,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from importlib import import_module
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed, effective_n_jobs
 from sklearn.base import clone
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 from tqdm import tqdm
 
 from ..foundation.intervals import bootstrap_interval
@@ -74,6 +75,7 @@ def measure_all(
     tasks = [(candidate, number) for candidate in candidates for number in range(len(folds.pairs))]
     away, here = ([t for t in tasks if (t[0].name in stay) is home] for home in (False, True))
     asked = replace(problem, X=None, y=None)  # table and target travel by themselves, so that a cluster gets them once
+    _threads.cache_clear()
     bar = tqdm(total=len(tasks), desc="baselines", unit="fit", delay=2, leave=False)
 
     def sent() -> Iterable[Any]:
@@ -94,6 +96,12 @@ def _task(X: Any, y: Any, asked: Problem, candidate: Candidate, fold: Pair, seed
     return measure(replace(asked, X=X, y=y), candidate, fold, seed, alone)
 
 
+@lru_cache(maxsize=1)
+def _threads() -> ThreadpoolController:
+    """The thread pools of this process; looking for them takes milliseconds, so that it is done once a comparison."""
+    return ThreadpoolController()
+
+
 def _travels(what: Any) -> bool:
     """Whether an object can be sent to another process."""
     try:
@@ -112,7 +120,7 @@ def measure(problem: Problem, candidate: Candidate, fold: Pair, seed: int, alone
 
     One thread makes seconds comparable, and keeps threads that wait for each other from stalling on a busy machine.
     """
-    with warnings.catch_warnings(record=True) as caught, threadpool_limits(limits=1):
+    with warnings.catch_warnings(record=True) as caught, _threads().limit(limits=1):
         warnings.simplefilter("always")
         try:
             done = _measured(problem, candidate, fold, seed, alone)

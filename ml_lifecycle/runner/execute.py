@@ -42,21 +42,13 @@ def execute(
     on_cell: CellHook = lambda number, total, about: None,  # called before each cell
 ) -> Outcome:  # never raises for what happens inside the lesson
     """Execute a lesson in a kernel of its own."""
-    import papermill
-
     book, begin = nbformat.read(lesson, as_version=4), time.monotonic()
     place = _Place(book, on_cell)
     for name in _LOGGERS:
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     message = traceback = ""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of the machinery; the lesson's own are in its notebook
-            papermill.execute_notebook(
-                book, None, parameters, kernel_name="python3", language="python", progress_bar=False,
-                request_save_on_cell_execute=False, autosave_cell_every=0, kernel_manager_class=kernel_class(guard, cwd),
-                timeout_func=lambda cell: max(0.001, timeout - (time.monotonic() - begin)),
-                on_notebook_start=place.started, on_cell_start=place.cell)
+        _in_kernel(book, parameters, kernel_class(guard, cwd), place, lambda: timeout - (time.monotonic() - begin))
         message = _incomplete(place.book)
     except PapermillExecutionError as error:
         message, traceback = one_line(f"{error.ename}: {error.evalue}", 400), "\n".join(error.traceback)
@@ -74,6 +66,26 @@ def execute(
     if message:
         return Outcome("failed", place.book, seconds, f"{place}: {message}", traceback)
     return Outcome("done", place.book, seconds)
+
+
+def _in_kernel(book: NotebookNode, parameters: dict[str, Any], kernels: Any, place: "_Place",
+               left: Callable[[], float]) -> None:
+    """Hand the notebook to papermill; a kernel that did not come up gets a second chance."""
+    import papermill
+
+    for last in (False, True):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of the machinery; the lesson's own are in its notebook
+                papermill.execute_notebook(
+                    book, None, parameters, kernel_name="python3", language="python", progress_bar=False,
+                    request_save_on_cell_execute=False, autosave_cell_every=0, kernel_manager_class=kernels,
+                    timeout_func=lambda cell: max(0.001, left()),
+                    on_notebook_start=place.started, on_cell_start=place.cell)
+            return
+        except RuntimeError as error:
+            if last or place.number or "respond" not in str(error):
+                raise
 
 
 class _Place:
