@@ -46,7 +46,7 @@ def refused(data, *parts, kind=BadInputError, **options):
     (PLAIN.encode("utf-16"), "data.csv"),
     (b"\xfe\xff" + PLAIN.encode("utf-16-be"), "data.csv"),
     (PLAIN.encode("utf-32"), "data.csv"),
-    (gzip.compress(PLAIN.encode()), "data.csv.gz"),
+    (gzip.compress(PLAIN.encode(), mtime=0), "data.csv.gz"),
     (PLAIN.replace(",red", ', "red"').replace(", ", ","), "data.csv"),
     (PLAIN.replace(",", " , "), "data.csv"),
 ])
@@ -82,7 +82,7 @@ def test_encoding_is_taken_from_the_argument(tmp_path):
     ("5.1,3.5\n4.9,3.0\n", "data.csv", ["column names in its first line"]),
     ("a,b\n1,2\n".encode("utf-16-le"), "data.csv", ["zero bytes", "utf-16-le"]),
     (b"no gzip", "data.csv.gz", ["readable file"]),
-    (gzip.compress(PLAIN.encode())[:40], "data.csv.gz", ["readable file"]),
+    (gzip.compress(PLAIN.encode(), mtime=0)[:40], "data.csv.gz", ["readable file"]),
     (b"PK\x03\x04", "data.xlsx", [".csv", "'data.xlsx'", "DataFrame"]),
     (b"PAR1 no parquet at all", "data.parquet", ["Parquet"]),
     ("a,b\n1,\n2,\n", "data.csv", ["at least one value", "'b'", 'drop=("b",)', "--drop b"]),
