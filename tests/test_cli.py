@@ -243,7 +243,7 @@ def test_a_wrong_encoding(refused, tmp_path):
 
 
 def test_a_column_that_is_all_missing(refused, tmp_path):
-    from ml_lifecycle.runner.run import Request, plan_run
+    from ml_lifecycle.runner.plan import Request, plan_run
 
     write(tmp_path / "my.csv", rows(*[f"{i * 37 % 17 / 4},,{'no' if i % 2 else 'yes'}" for i in range(60)], header="x,z,y"))
     assert "--drop z" in refused("run", "my.csv", "--target", "y")

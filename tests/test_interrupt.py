@@ -77,8 +77,8 @@ def stopped(project, code, out, err):
     assert err.splitlines()[-1] == ("ml-lifecycle: interrupted in lesson 3 exploration; what was finished is kept; "
                                     "go on with: ml-lifecycle run --resume --project runs/my")
     assert len(err.splitlines()) == 4
-    assert not alive(waiting(project))
-    until(lambda: not alive(int((project / "worker").read_text())), 5)
+    until(lambda: not alive(waiting(project)), 10)
+    until(lambda: not alive(int((project / "worker").read_text())), 10)
     state = saved(project)["lessons"]
     assert {key: one["state"] for key, one in state.items()} == {"planning": "done", "exploration": "pending"}
     assert re.match(r"interrupted at cell \d of \d \(Waiting\)", state["exploration"]["message"])
@@ -93,7 +93,7 @@ def test_the_process_is_interrupted(place, tmp_path):
     process = start("run", "my.csv", "--target", "y", lessons=place, cwd=tmp_path)
     until(lambda: waiting(project))
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=60)
     stopped(project, process.returncode, out, err)
 
 
@@ -116,7 +116,7 @@ def test_the_process_is_killed(place, tmp_path, capfd):
     until(lambda: waiting(project))
     kernel = waiting(project)
     process.kill()
-    process.communicate(timeout=20)
+    process.communicate(timeout=60)
     assert saved(project)["lessons"]["exploration"]["state"] == "running"
     whole(project)
     until(lambda: not alive(kernel), 10)  # a kernel looks every second whether it has a parent

@@ -311,7 +311,7 @@ def test_going_on(place, go, again):
 
 
 def test_a_state_that_cannot_be_read_is_kept_aside(tmp_path):
-    from ml_lifecycle.runner.run import _readable
+    from ml_lifecycle.runner.plan import _readable
 
     (tmp_path / "run.json").write_text("{broken")
     assert _readable(tmp_path) is None

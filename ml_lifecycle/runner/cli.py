@@ -124,7 +124,8 @@ def run(data: str | None, pairs: tuple[str, ...], steps: str | None, project: st
     ml-lifecycle run sales.parquet --target price --time sold_on --steps 1-3 -p budget=full
     ml-lifecycle run --resume --project runs/my
     """
-    from .run import TIMEOUT, Request, run_request
+    from .plan import TIMEOUT, Request
+    from .run import run_request
 
     given = {name: value for name, value in options.items() if value is not None}
     return run_request(Request(data, given, steps, project, params, pairs, TIMEOUT if timeout is None else timeout,
