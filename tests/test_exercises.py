@@ -46,8 +46,9 @@ def test_shown_escaped() -> None:
 def test_hints_have_levels() -> None:
     assert hint("9.9") == "nudge"
     assert hint("9.9", 2) == "nearly <there>"
-    with pytest.raises(BadInputError, match="`level` must be an int from 1 to 2. Got 3"):
-        hint("9.9", 3)
+    for wrong in (3, "a", None, 1.5, True):
+        with pytest.raises(BadInputError, match="`level` must be an int from 1 to 2. Got"):
+            hint("9.9", wrong)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("unknown", ["1.77", "8.1", "3"])
@@ -110,6 +111,8 @@ class TestLessonChecks:
         context = {"data": data, "metric": METRICS["roc_auc"]}
         assert check("3.2", lambda X: X["a"] if data.positive == "up" else -X["a"], **context).done
         assert "a constant answer" in check("3.2", lambda X: np.zeros(len(X)), **context).found
+        lucky = [check("3.2", lambda X, s=s: np.random.default_rng(s).random(len(X)), **context).done for s in range(8)]
+        assert sum(lucky) <= 1
         assert "no usable answer" in check("3.2", lambda X: [1], **context).found
 
     def test_the_leak(self, data: Dataset) -> None:

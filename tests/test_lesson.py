@@ -77,6 +77,12 @@ def test_wrong_parameters_leave_nothing_behind(frame: pd.DataFrame, tmp_path: Pa
     assert not (tmp_path / "p").exists()
 
 
+def test_too_few_rows_are_refused_before_any_work(frame: pd.DataFrame, tmp_path: Path) -> None:
+    with pytest.raises(BadInputError, match="at least 20 rows with a target. Got 12"):
+        start_lesson(3, data=frame.head(12).assign(y=["a", "b"] * 6), target="y", project=str(tmp_path / "p"))
+    assert not (tmp_path / "p").exists()
+
+
 def test_another_data_set(frame: pd.DataFrame, path: Path, tmp_path: Path) -> None:
     start_lesson(3, data=str(path), target="y", project=str(tmp_path / "p"))
     with pytest.raises(ProjectError, match="must hold one data set"):

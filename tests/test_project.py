@@ -170,3 +170,56 @@ def test_an_interrupt_leaves_no_part(project: Project, monkeypatch: pytest.Monke
     with pytest.raises(KeyboardInterrupt):
         project.update(metric="f1")
     assert [p.name for p in project.path.iterdir()] == ["project.yaml"]
+
+
+def test_other_roles_get_splits_of_their_own(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"x": rng.normal(size=300), "day": pd.date_range("2024-01-01", periods=300).to_numpy()[rng.permutation(300)],
+                          "shop": rng.integers(0, 30, 300), "y": rng.integers(0, 2, 300)})
+    path = tmp_path / "d.csv"
+    frame.to_csv(path, index=False)
+    project = Project(tmp_path / "p")
+    project.dataset(path, target="y")
+    drawn = project.splits()
+    project.dataset(path, target="y", time="day")
+    ordered = project.splits()
+    assert drawn.train.frame["day"].max() > drawn.test.frame["day"].min()
+    assert ordered.train.frame["day"].max() < ordered.test.frame["day"].min()
+    assert project.data["time"] == "day"
+    grouped = Project(project.path)
+    grouped.dataset(path, target="y", group="shop")
+    parts = grouped.splits()
+    assert set(parts.train.frame["shop"]).isdisjoint(parts.test.frame["shop"])
+    assert Project(project.path).dataset().roles["group"] == "shop"
+
+
+@pytest.mark.parametrize("path", [None, "", " ", 3])
+def test_a_project_needs_a_place(path: object) -> None:
+    with pytest.raises(BadInputError, match="`project` must be the path of a directory"):
+        Project(path)  # type: ignore[arg-type]
+
+
+def test_only_reports_of_a_step_are_recorded(project: Project) -> None:
+    for wrong in (None, "text", Report(frame=pd.DataFrame())):
+        with pytest.raises(BadInputError, match="`report` must be a report of one of the seven steps"):
+            project.record(wrong)  # type: ignore[arg-type]
+
+
+def test_lone_evidence_and_text_options(project: Project) -> None:
+    card = project.decide("data", question="?", options=["a"], choice="a", evidence="AUC 0.8")
+    assert card.evidence == ("AUC 0.8",)
+    assert project.decide("data", question="?", options=["a"], choice="a", evidence=small()).evidence == ("Report: One sentence.",)
+    with pytest.raises(BadInputError, match="`options` must be a list"):
+        project.decide("data", question="?", options="abc", choice="a")
+
+
+@pytest.mark.parametrize("data", ["3", "{name: x}"])
+def test_a_project_file_with_odd_data(project: Project, frame: pd.DataFrame, data: str) -> None:
+    (project.path / "project.yaml").write_text(f"name: p\ndata: {data}\n")
+    with pytest.raises(ProjectError, match="whose data have a name and a version"):
+        project.dataset(frame, target="y")
+
+
+def test_times_can_be_settings(project: Project) -> None:
+    project.update(until=pd.Timestamp("2024-01-02"))
+    assert project.settings["until"].startswith("2024-01-02")

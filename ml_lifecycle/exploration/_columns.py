@@ -17,7 +17,7 @@ _INFERRED = {
 }
 
 
-def as_table(X: Any) -> Any:
+def as_table(X: Any, argument: str = "X") -> Any:
     """The features as a frame, a 2-D array of numbers or a CSR matrix; the caller's object is not changed."""
     if isinstance(X, pd.DataFrame):
         return X
@@ -26,7 +26,7 @@ def as_table(X: Any) -> Any:
     if sparse.issparse(X):
         return sparse.csr_matrix(X)
     if hasattr(X, "to_pandas"):
-        return as_table(X.to_pandas())
+        return as_table(X.to_pandas(), argument)
     if hasattr(X, "detach"):
         X = X.detach().cpu().numpy()
     if isinstance(X, np.ndarray) and X.dtype.names:
@@ -37,7 +37,8 @@ def as_table(X: Any) -> Any:
     if values.ndim == 1 and values.dtype.kind in "OUST":
         return pd.DataFrame({"text": values})
     if values.ndim < 2:
-        raise BadInputError(f"`X` must have rows and columns. Got an array of shape {values.shape}. "
+        got = "None" if X is None else f"an array of shape {values.shape}"
+        raise BadInputError(f"`{argument}` must have rows and columns. Got {got}. "
                             "Hand one column over as X.reshape(-1, 1).")
     values = values.reshape(len(values), int(np.prod(values.shape[1:])))
     return pd.DataFrame(values).infer_objects() if values.dtype.kind not in "buif" else values

@@ -60,12 +60,14 @@ def make_folds(
 
 
 def _given(cv: Any, X: Any, y: np.ndarray, groups: Any, task: str) -> Folds:
-    own = list(cv.split(X, y, groups)) if hasattr(cv, "split") else list(cv)
+    own = _pairs_of(cv, X, y, groups)
     pairs = []
     for number, pair in enumerate(own, 1):
-        sides = [np.asarray(side) for side in pair] if isinstance(pair, (tuple, list)) else []
-        if len(sides) != 2:
-            raise BadInputError(f"`cv` must give pairs (training, test) of positions. Got {type(pair).__name__} as fold {number}.")
+        sides = [_side(side) for side in pair] \
+            if isinstance(pair, (tuple, list)) else []
+        if len(sides) != 2 or any(side.ndim != 1 for side in sides):
+            raise BadInputError(f"`cv` must give pairs (training, test) of arrays of positions. Got {pair!r:.80} as fold "
+                                f"{number}. Write cv=[(train, test), ...] with an array of row positions on each side.")
         train, test = (np.flatnonzero(side) if side.dtype == bool else side for side in sides)
         for side in (train, test):
             if not len(side) or side.dtype.kind not in "iu" or side.min() < 0 or side.max() >= len(y):
@@ -77,6 +79,19 @@ def _given(cv: Any, X: Any, y: np.ndarray, groups: Any, task: str) -> Folds:
         pairs.append((train, test))
     how = f"{len(pairs)} fold{'s' * (len(pairs) != 1)} of {type(cv).__name__ if hasattr(cv, 'split') else 'your own'}"
     return _usable(pairs, y, task, how, [])
+
+
+def _pairs_of(cv: Any, X: Any, y: np.ndarray, groups: Any) -> list[Any]:
+    """What a splitter or an iterable gives; whatever it raises becomes one line."""
+    if isinstance(cv, type):
+        raise BadInputError(f"`cv` must be a splitter, not its class. Got {cv.__name__}. Write {cv.__name__}().")
+    try:
+        return list(cv.split(X, y, groups)) if hasattr(cv, "split") else list(cv)
+    except Exception as error:  # noqa: BLE001 - a splitter of the person's own may raise anything
+        said = " ".join(str(error).split()).rstrip(".")[:200]
+        remedy = "Say which rows belong together: groups=..." if groups is None and "group" in said.lower() else "Try cv=5."
+        raise BadInputError(f"`cv` must be able to split these rows. Got {type(cv).__name__}, which says: {said}. "
+                            f"{remedy}") from None
 
 
 def _usable(pairs: list[Pair], y: np.ndarray, task: str, how: str, notes: list[str]) -> Folds:

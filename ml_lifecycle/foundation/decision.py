@@ -95,7 +95,9 @@ def decision_from_json(
 
 
 def sentences(
-    evidence: Iterable[str | Report],  # sentences, or reports whose answers are taken
+    evidence: str | Report | Iterable[str | Report],  # sentences, or reports whose answers are taken
 ) -> tuple[str, ...]:
     """The evidence as sentences."""
+    if isinstance(evidence, (str, Report)):
+        evidence = (evidence,)
     return tuple(e if isinstance(e, str) else f"{e.title}: {e.answer}" for e in evidence)

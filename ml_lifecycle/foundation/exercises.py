@@ -107,6 +107,6 @@ def hint(
 ) -> str:  # raises BadInputError for a level that the exercise lacks
     """A hint for an exercise."""
     hints = find_exercise(exercise_id).hints
-    if not 1 <= level <= len(hints):
+    if isinstance(level, bool) or not isinstance(level, int) or not 1 <= level <= len(hints):
         raise BadInputError(f"`level` must be an int from 1 to {len(hints)}. Got {level!r}.")
     return hints[level - 1]

@@ -36,6 +36,8 @@ class Project:
         *,
         create: bool = True,  # make it when it is missing; False: raise ProjectError
     ) -> None:
+        if not isinstance(path, (str, Path)) or not str(path).strip():
+            raise BadInputError(f"`project` must be the path of a directory. Got {path!r}. Name one, such as runs/my.")
         self.path = Path(path).expanduser().absolute()
         if self.path.exists() and not self.path.is_dir():
             raise ProjectError(f"`project` must be a directory. Got the file {str(path)!r}. Name another place.")
@@ -50,7 +52,8 @@ class Project:
         return self.path / "project.yaml"
 
     def _save(self, settings: Mapping[str, Any]) -> None:
-        _files.write_text(self._yaml, yaml.safe_dump(_json.plain(settings), sort_keys=False, allow_unicode=True))
+        plain = {name: str(value) if isinstance(value, pd.Timestamp) else value for name, value in _json.plain(settings).items()}
+        _files.write_text(self._yaml, yaml.safe_dump(plain, sort_keys=False, allow_unicode=True))
 
     def __repr__(self) -> str:
         return f"Project({str(self.path)!r})"
@@ -84,6 +87,9 @@ class Project:
         name: str | None = None,  # file name without ending; None: the report's own
     ) -> Path:  # the JSON file
         """Keep a report as evidence of its step, with its plot beside it."""
+        if not isinstance(report, Report) or report.step not in [s.key for s in STEPS]:
+            raise BadInputError(f"`report` must be a report of one of the seven steps. Got {type(report).__name__}. "
+                                "Pass what a step's helper answered, such as baselines(data).")
         folder = self.path / "evidence" / find_step(report.step).folder
         path = _files.write_text(folder / f"{_file_name(name or report.slug)}.json", report.to_json())
         _files.write_text(path.with_suffix(".svg"), report.svg())
@@ -113,7 +119,7 @@ class Project:
         question: str,  # what had to be decided
         options: Iterable[str],  # what could be chosen
         choice: str,  # what is chosen; one of the options
-        evidence: Iterable[str | Report] = (),  # sentences with uncertainty, or reports
+        evidence: str | Report | Iterable[str | Report] = (),  # sentences with uncertainty, or reports
         because: str = "",  # the reason in one sentence
         reverses_if: str = "",  # the observation that would overturn it
         next_step: int | str | None = None,  # where to go; may be an earlier step
@@ -121,6 +127,8 @@ class Project:
     ) -> Decision:
         """Write the decision card of a step; the one before goes to decisions/history/."""
         where = find_step(step)
+        if isinstance(options, str):
+            raise BadInputError(f"`options` must be a list of what could be chosen. Got the text {options!r}. Try [{options!r}].")
         card = Decision(where.key, question, tuple(options), choice, sentences(evidence), because, reverses_if,
                         find_step(next_step).key if next_step is not None else None, dict(values or {}),
                         datetime.now(UTC).isoformat(timespec="seconds"))
@@ -144,15 +152,24 @@ class Project:
 
     # data --------------------------------------------------------------------------------------------------------
 
+    @property
+    def data(self) -> dict[str, Any]:
+        """What project.yaml says of the data; empty before the first data set."""
+        known = self.settings.get("data") or {}
+        if known and not (isinstance(known, dict) and {"name", "version"} <= set(known)):
+            raise ProjectError(f"`project` must have a project.yaml whose data have a name and a version. "
+                               f"Got {known!r} in {str(self._yaml)!r}. Name another directory: --project DIR")
+        return known
+
     def dataset(
         self,
         data: Any = None,  # what `load_dataset` takes, or a Dataset; None: what the project was started with
         **roles: Any,  # target, time, group, text, task, drop, as in `load_dataset`
     ) -> Dataset:  # raises ProjectError when it is not the project's data set
         """Load the project's data; the first call ties the project to their content and target."""
-        known = self.settings.get("data")
+        known = self.data
         if data is None:
-            if not known or not known.get("source"):
+            if not known.get("source"):
                 raise BadInputError("`data` must be given: this project does not know a file to read. "
                                     "Pass a file, a course data set or a frame.")
             data = known["source"]
@@ -163,16 +180,18 @@ class Project:
                 f"`project` must hold one data set. {str(self.path)!r} holds {known['name']!r} (version "
                 f"{known['version'][:8]}, target {known.get('target')!r}). Got {dataset.name!r} (version "
                 f"{dataset.version[:8]}, target {dataset.roles['target']!r}). Name another directory: --project DIR")
-        if not known:
-            self._tie(dataset)
+        self._tie(dataset, known)
         self.__dict__["_dataset"] = dataset
         return dataset
 
-    def _tie(self, dataset: Dataset) -> None:
+    def _tie(self, dataset: Dataset, known: Mapping[str, Any]) -> None:
+        """Keep what the data are, with the roles that were given last."""
         roles = {name: dataset.roles.get(name) or None for name in ("target", "time", "group", "text")}
-        known = {"name": dataset.name, "source": dataset.source or None, "version": dataset.version,
-                 "rows": len(dataset), "task": dataset.task, **roles, "drop": dataset.roles.get("dropped") or None}
-        self.update(data={name: value for name, value in known.items() if value is not None})
+        now = {"name": dataset.name, "source": dataset.source or known.get("source"), "version": dataset.version,
+               "rows": len(dataset), "task": dataset.task, **roles, "drop": dataset.roles.get("dropped") or None}
+        now = _json.plain({name: value for name, value in now.items() if value is not None})
+        if now != known:
+            self.update(data=now)
 
     @cached_property
     def _dataset(self) -> Dataset:
@@ -183,10 +202,11 @@ class Project:
         *,
         seed: int = 0,  # of the draw, when the rows are drawn
     ) -> Splits:  # train, val and test
-        """The project's splits: drawn once, kept in `data/versions/`, and the same ever after."""
+        """The project's splits: drawn once for the roles of the data, kept in `data/versions/`, the same ever after."""
         dataset = self._dataset
         folder = self.path / "data" / "versions" / dataset.version
-        kept = folder / "splits.parquet"
+        by = "-".join(f"{name}-{_file_name(str(dataset.roles[name]))}" for name in ("time", "group") if dataset.roles[name])
+        kept = folder / ("splits" + (f".{by}.{_json.digest(by)[:4]}" if by else "") + ".parquet")
         if kept.exists():
             parts = pd.read_parquet(kept)
             train, val, test = (dataset.take(parts.loc[parts["part"] == p, "row"].to_numpy()) for p in _PARTS)
@@ -194,12 +214,19 @@ class Project:
         splits = dataset.split(seed=seed)
         rows = pd.concat([pd.DataFrame({"row": getattr(splits, p).frame.index, "part": p}) for p in _PARTS])
         _files.write_bytes(kept, rows.to_parquet(index=False))
-        manifest = {"schema": _json.SCHEMA, "name": dataset.name, "source": dataset.source, "rows": len(dataset),
-                    "columns": [str(c) for c in dataset.frame.columns], "roles": _json.plain(dataset.roles),
-                    "notes": list(dataset.notes) + list(splits.notes), "seed": seed,
-                    "parts": {p: len(getattr(splits, p)) for p in _PARTS}}
-        _files.write_text(folder / "manifest.json", _json.dump(manifest))
+        self._note_splits(folder / "manifest.json", kept.name, splits, seed)
         return splits
+
+    def _note_splits(self, manifest: Path, name: str, splits: Splits, seed: int) -> None:
+        """Say in the manifest of the data version what they are, and how they were split."""
+        dataset = self._dataset
+        before = _read(manifest, _json.load).get("splits", {}) if manifest.exists() else {}
+        drawn = {"seed": seed, "roles": _json.plain(dataset.roles), "notes": list(splits.notes),
+                 "rows": {p: len(getattr(splits, p)) for p in _PARTS}}
+        _files.write_text(manifest, _json.dump({
+            "schema": _json.SCHEMA, "name": dataset.name, "source": dataset.source, "rows": len(dataset),
+            "columns": [str(c) for c in dataset.frame.columns], "notes": [str(n) for n in dataset.notes],
+            "splits": {**before, name: drawn}}))
 
     # where it stands ---------------------------------------------------------------------------------------------
 

@@ -4,7 +4,6 @@ import contextlib
 import json
 import math
 import pickle
-import random
 import re
 import subprocess
 import sys
@@ -19,6 +18,7 @@ import pandas as pd
 from scipy import stats
 
 from ..foundation import _torch
+from ..foundation._random import undisturbed as undisturbed
 from ..foundation.errors import BadInputError
 from ..foundation.intervals import Interval
 
@@ -71,17 +71,6 @@ def is_loader(X: Any) -> bool:
 
 
 # ---- asking without a trace
-
-@contextlib.contextmanager
-def undisturbed() -> Iterator[None]:
-    """Python's and numpy's random state come back afterwards, whatever the model draws."""
-    python, legacy = random.getstate(), np.random.get_state()
-    try:
-        yield
-    finally:
-        random.setstate(python)
-        np.random.set_state(legacy)
-
 
 @contextlib.contextmanager
 def asked(model: Any) -> Iterator[Callable[[Any], Any]]:

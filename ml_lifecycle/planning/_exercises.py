@@ -16,7 +16,7 @@ def no_skill(attempt: float, *, candidates: pd.DataFrame, metric: Metric, consta
     """The attempt is the constant model's measured score."""
     measured = float(candidates.set_index("name").loc[constant, metric.name])
     given = float(attempt)
-    if np.isclose(given, measured, rtol=5e-3, atol=5e-3):
+    if np.isclose(given, measured, rtol=5e-3, atol=5e-3 if metric.high == 1 else 0):
         return None
     side = "above" if given > measured else "below"
     return f"{given:.3g} lies {side} what a model without knowledge gets on these rows"
