@@ -448,3 +448,17 @@ def test_lab_serves_the_lessons(toys, tmp_path):
     finally:
         server.send_signal(signal.SIGTERM)
         server.wait(20)
+
+
+def test_a_port_that_is_taken_is_one_line(tmp_path, capfd):
+    import socket
+
+    pytest.importorskip("jupyterlab")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        assert main(["lab", str(tmp_path / "lessons"), "--no-browser", "--port", str(taken.getsockname()[1])]) == 2
+    error = capfd.readouterr().err
+    assert "`--port` must be free" in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "lessons").exists()

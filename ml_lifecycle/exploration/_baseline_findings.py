@@ -120,24 +120,29 @@ def _signed(value: float, unit: str) -> str:
     return f"{'+' if value > 0 else '−' if value < 0 else ''}{number(abs(value))} {unit}"
 
 
-def rules_of_thumb(table: Table) -> list[Finding]:
-    """BAS004: does a heuristic do as well as what was trained?"""
+def rules_of_thumb(table: Table, second: Finding) -> list[Finding]:
+    """BAS004: does a heuristic do as well as what was trained? `second` says which model stands for them: BAS002."""
     rule, trained = table.first("heuristic"), table.of("model")
-    if rule is None or not trained:
+    if rule is None or not trained or table.simplest is None:
         return []
-    difference, p = table.compared(trained, rule)[trained[0].name]
-    numbers = evidence(table, difference, p, heuristic=rule.name, best=trained[0].name, compared=len(trained))
+    compared = table.compared(trained, rule)
+    ahead = [row for row in trained if compared[row.name][1] < ALPHA and compared[row.name][0].value > 0]
+    best = ahead[0] if ahead else trained[0]
+    difference, p = compared[best.name]
+    model = second.evidence["best"] if second.severity == "passed" else table.simplest.name
+    numbers = evidence(table, difference, p, heuristic=rule.name, best=best.name, model=model, compared=len(trained))
     how = f"{by_how_much(difference, p)}; {table.size}"
-    if difference.value <= 0:
-        worse = "worse" if difference.high < 0 else "not better"
-        return [Finding("BAS004", "issue", f"No trained model beats the rule {rule.name!r} ({number(rule.score)}): the best, "
-                        f"{trained[0].name}, is {worse}: {how}.", numbers,
+    most = max(d.high for d, _ in compared.values()) if all(np.isfinite(d.high) for d, _ in compared.values()) else np.inf
+    if most < table.points(rule):  # for every model: so the one that happens to be best is not picked out
+        what = f"No trained model beats the rule {rule.name!r} ({number(rule.score)}): the best, {best.name}, is worse: {how}." \
+            if most < 0 else f"No trained model is worth more than the rule {rule.name!r} ({number(rule.score)}): the best, " \
+            f"{best.name}, differs from it by {how}: less than a point at best."
+        return [Finding("BAS004", "issue", what, numbers,
                         NextStep("start with the rule, and give the models what it knows as a feature", "data"))]
-    if p < ALPHA:
-        return [Finding("BAS004", "passed", f"{trained[0].name} beats the rule {rule.name!r} ({number(rule.score)}) by {how}.",
-                        numbers)]
-    return [Finding("BAS004", "tip", f"Cannot tell whether {trained[0].name} is better than the rule {rule.name!r}: the "
-                    f"difference is {how}.", numbers, tell_more(table), undecided=True)]
+    if ahead:
+        return [Finding("BAS004", "passed", f"{best.name} beats the rule {rule.name!r} ({number(rule.score)}) by {how}.", numbers)]
+    return [Finding("BAS004", "tip", f"Cannot tell whether {best.name} is better or worse than the rule {rule.name!r}: the "
+                    f"difference is {how}. Go on with {model} until it can be told.", numbers, tell_more(table), undecided=True)]
 
 
 def failures(table: Table) -> list[Finding]:
@@ -146,6 +151,7 @@ def failures(table: Table) -> list[Finding]:
     for row in table.rows:
         if row.error:
             remedy = "test the rule on a few rows of X by itself" if row.kind == "heuristic" else \
+                "give all columns names that are strings, or put prepare(X) before it" if "string names" in row.error else \
                 "fit it on X by itself; for tables that are not all numbers put prepare(X) before it"
             call = None if row.kind == "heuristic" else "make_pipeline(prepare(X), model)"
             found.append(Finding("BAS005", "issue", f"{row.name} has no score: it {row.note}.", {"name": row.name,
@@ -265,7 +271,8 @@ def about_the_data(table: Table, problem: Problem, notes: Sequence[str], dated: 
 
 def all_findings(table: Table, problem: Problem, *, dated: Sequence[str], seed: int) -> tuple[Finding, ...]:
     """Every finding, the most important first within its severity."""
-    return (anything_learned(table), *worth_the_complexity(table), *rules_of_thumb(table),
+    second = worth_the_complexity(table)
+    return (anything_learned(table), *second, *rules_of_thumb(table, second[0]),
             *too_good(table, problem, seed), *elsewhere(table),
             *about_the_data(table, problem, table.folds.notes, dated), *failures(table))
 

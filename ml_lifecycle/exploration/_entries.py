@@ -14,8 +14,8 @@ from ..foundation.dataset import load_dataset
 from ..foundation.errors import BadInputError, UnknownNameError, did_you_mean, one_of
 from ..foundation.intervals import bootstrap_interval
 from ..foundation.metrics import get_metric
-from . import _columns
-from ._measure import Candidate, Problem, understood
+from . import _columns, _edge
+from ._measure import Candidate, Problem, mean_interval, understood
 from .pipelines import default_models
 
 FEWEST = 10  # rows
@@ -46,10 +46,10 @@ def pose(data: Any, y: Any, *, metric: Any, task: str | None, groups: Any, time:
         if roles.get(name):
             raise BadInputError(f"`{name}` must be left out when `y` is given. Got {roles[name]!r}. "
                                 "Pass the data set alone, or X and y.")
-    X = _columns.as_table(data)
+    X = _columns.as_table(data, "data")
     if 0 in X.shape:
         raise BadInputError(f"`data` must have rows and columns. Got shape {X.shape}.")
-    group_rows, time_rows = _aligned(groups, X, "groups"), _aligned(time, X, "time")
+    group_rows, time_rows = _edge.aligned(groups, X, "groups"), _edge.aligned(time, X, "time")
     features = X.drop(columns=[groups]) if isinstance(groups, str) and groups else X  # the name of a group is no feature
     problem = _problem(features, y, metric, task, positive)
     return Asked(problem, group_rows, time_rows, time if isinstance(time, str) else None, _names(roles.get("text")))
@@ -68,7 +68,7 @@ def _from_dataset(data: Any, metric: Any, task: Any, groups: Any, time: Any, pos
     own_groups = found.groups if groups is None or isinstance(groups, str) else groups
     own_times = found.time if time is None or isinstance(time, str) else time
     about = {"data": found.name, "version": found.version, "target": found.roles["target"]}
-    return Asked(problem, _aligned(own_groups, X, "groups"), _aligned(own_times, X, "time"), found.roles["time"],
+    return Asked(problem, _edge.aligned(own_groups, X, "groups"), _edge.aligned(own_times, X, "time"), found.roles["time"],
                  tuple(found.roles["text"]), about)
 
 
@@ -76,41 +76,12 @@ def _names(value: Any) -> tuple[Any, ...]:
     return (value,) if isinstance(value, str) else tuple(value or ())
 
 
-def _aligned(values: Any, X: Any, argument: str) -> np.ndarray | None:
-    """One value a row, from a column's name or from the values themselves."""
-    if values is None or (isinstance(values, str) and not values):
-        return None
-    if isinstance(values, str):
-        known = X.columns if isinstance(X, pd.DataFrame) else ()
-        if values not in known:
-            raise UnknownNameError(f"`{argument}` must be a column of the data, or one value for each row. Got {values!r}. "
-                                   + did_you_mean(values, known, noun="Columns"))
-        values = X[values]
-    column = values if isinstance(values, pd.Series) else pd.Series(np.asarray(values))
-    if len(column) != X.shape[0]:
-        raise BadInputError(f"`{argument}` must have one value for each row. Got {len(column)} for {X.shape[0]} rows.")
-    if getattr(column.dtype, "tz", None) is not None:
-        column = column.dt.tz_convert("UTC").dt.tz_localize(None)
-    if isinstance(column.dtype, pd.PeriodDtype):
-        column = column.dt.to_timestamp()
-    return column.to_numpy() if column.dtype.kind in "biufM" else column.to_numpy(dtype=object)
-
-
 def _problem(X: Any, y: Any, metric: Any, task: str | None, positive: Any) -> Problem:
-    column = _scores.one_column(y, "y")
-    if len(column) != X.shape[0]:
-        raise BadInputError(f"`y` must have one value for each row of X. Got {len(column)} for {X.shape[0]} rows.")
-    if len(column) < FEWEST:
-        raise BadInputError(f"`y` must have at least {FEWEST} rows. Got {len(column)}. Bring more rows.")
-    absent = int(pd.isna(column).sum())
-    if absent:
-        raise BadInputError(f"`y` must have no missing values. Got {absent} of {len(column)}. Leave those rows out.")
-    found = _scores.distinct(column)[1]
-    if len(found) < 2:
-        raise BadInputError(f"`y` must have at least two different values. Got {found[0]!r} in every row.")
+    column, found = _edge.target_of(y, X.shape[0], FEWEST)
     task = task or infer_task(column)
     if task == "regression":
-        return Problem(X, _numbers(column), task, get_metric(metric, task=task))
+        values = _edge.numbers_of(column, found, not _edge.too_many(found, len(column)))
+        return Problem(X, values, task, get_metric(metric, task=task))
     if len({type(label) for label in found}) > 1:  # 1 and "b": models need labels of one type
         column = pd.Series(column).map(str)
     return _classification(X, column, metric, positive)
@@ -118,14 +89,11 @@ def _problem(X: Any, y: Any, metric: Any, task: str | None, positive: Any) -> Pr
 
 def _classification(X: Any, column: Any, metric: Any, positive: Any) -> Problem:
     codes, found = _scores.distinct(column)
-    if len(found) > max(50, len(codes) / 2):
-        raise BadInputError(f"`y` must hold classes that come back. Got {len(found)} classes in {len(codes)} rows. "
-                            "Did you mean task='regression'?")
+    _edge.classes_come_back(found, len(codes))
     classes = _scores.in_order(found)
     place = {label: i for i, label in enumerate(classes)}
     codes = np.array([place[label] for label in found])[codes]
-    if positive is not None:
-        one_of(positive, classes, "positive", noun="Labels")
+    positive = _edge.label_of(positive, classes)
     if len(classes) == 2 and positive is None:
         positive = _scores.positive_of(classes, np.bincount(codes))
     labels = np.array(classes)[codes]
@@ -147,18 +115,6 @@ def infer_task(y: Any) -> str:
     return "classification" if whole and column.nunique() <= _roles.MOST_CLASSES else "regression"
 
 
-def _numbers(y: Any) -> np.ndarray:
-    try:
-        values = np.asarray(y, dtype=float)
-    except (TypeError, ValueError):
-        raise BadInputError("`y` must hold numbers for a regression. Got other values. "
-                            "Did you mean task='classification'?") from None
-    if not np.isfinite(values).all():
-        raise BadInputError(f"`y` must hold finite numbers. Got {int((~np.isfinite(values)).sum())} infinite ones. "
-                            "Leave those rows out.")
-    return values
-
-
 def trivial(task: str, seed: int) -> list[Candidate]:
     """The answers that need no features; the score of random ones is a mean over draws, so that no lucky one counts."""
     if task == "regression":
@@ -172,6 +128,8 @@ def as_models(models: Any, asked: Asked, seed: int) -> list[Candidate]:
     """The models to train: the default ones, a choice of them by name, or the person's own."""
     usual: dict[str, Any] = {}
     chosen = [models] if isinstance(models, str) or hasattr(models, "fit") else models
+    if chosen is not None and not isinstance(chosen, Mapping):
+        chosen = _edge.several(chosen, "models", "estimators, names of default ones, or None", "Write models=[LogisticRegression()].")
     if chosen is None or (not isinstance(chosen, Mapping) and any(isinstance(model, str) for model in chosen)):
         usual = default_models(asked.problem.task, asked.problem.X, time=asked.time, text=asked.text, seed=seed)
     if chosen is None:
@@ -198,7 +156,8 @@ def _label(model: Any) -> str:
 def as_heuristics(heuristics: Any) -> list[Candidate]:
     """Functions of the features, each with a name."""
     items = list(heuristics.items()) if isinstance(heuristics, Mapping) else \
-        [("", heuristics)] if callable(heuristics) else [("", rule) for rule in heuristics or ()]
+        [("", heuristics)] if callable(heuristics) else [("", rule) for rule in _edge.several(
+            heuristics, "heuristics", "functions of X, a list or a dict of them", "Write heuristics=[rule].")]
     found = []
     for number, (name, rule) in enumerate(items, 1):
         if not name and isinstance(rule, (tuple, list)) and len(rule) == 2:
@@ -235,10 +194,11 @@ class Quoted:
 
 def as_published(published: Iterable[Any]) -> list[Quoted]:
     """Published results; each says where it was published."""
-    items = [published] if isinstance(published, Mapping) else list(published or ())
+    items = [published] if isinstance(published, Mapping) else _edge.several(
+        published, "published", "dicts with 'name', 'score' and 'source'", 'Write published=[{"name": ..., "score": ..., "source": ...}].')
     found = []
     for item in items:
-        if not isinstance(item, Mapping) or not {"name", "score", "source"} <= {k for k in item if item[k] not in (None, "")}:
+        if not isinstance(item, Mapping) or not {"name", "score", "source"} <= {k for k in item if item[k] is not None and str(item[k])}:
             raise BadInputError("`published` must be dicts with 'name', 'score' and 'source' (where it can be read up), and "
                                 f"if known 'low', 'high' and 'n'. Got {item!r:.120}.")
         found.append(Quoted(str(item["name"]), "published", source=str(item["source"]), **_quoted(item, "published")))
@@ -293,7 +253,7 @@ def _scored_people(table: np.ndarray, problem: Problem, seed: int) -> Quoted:
         found.append(bootstrap_interval(problem.metric, problem.truth(rows), labels, seed=seed))
     if not found:
         raise BadInputError("`human` must hold at least one label. Got only missing ones. Leave `human` out.")
-    score, low, high = np.mean(np.array(found, dtype=float), axis=0)
+    score, low, high = mean_interval(found)
     people = f"{len(found)} annotators" if len(found) > 1 else "one annotator"
     n = int((~pd.isna(table)).any(axis=1).sum())
-    return Quoted("human", "human", float(score), float(low), float(high), n, source=people)
+    return Quoted("human", "human", score, low, high, n, source=people)

@@ -63,8 +63,7 @@ def _given(cv: Any, X: Any, y: np.ndarray, groups: Any, task: str) -> Folds:
     own = _pairs_of(cv, X, y, groups)
     pairs = []
     for number, pair in enumerate(own, 1):
-        sides = [_side(side) for side in pair] \
-            if isinstance(pair, (tuple, list)) else []
+        sides = [_side(side) for side in pair] if isinstance(pair, (tuple, list)) else []
         if len(sides) != 2 or any(side.ndim != 1 for side in sides):
             raise BadInputError(f"`cv` must give pairs (training, test) of arrays of positions. Got {pair!r:.80} as fold "
                                 f"{number}. Write cv=[(train, test), ...] with an array of row positions on each side.")
@@ -92,6 +91,13 @@ def _pairs_of(cv: Any, X: Any, y: np.ndarray, groups: Any) -> list[Any]:
         remedy = "Say which rows belong together: groups=..." if groups is None and "group" in said.lower() else "Try cv=5."
         raise BadInputError(f"`cv` must be able to split these rows. Got {type(cv).__name__}, which says: {said}. "
                             f"{remedy}") from None
+
+
+def _side(side: Any) -> Rows:
+    try:
+        return np.asarray(side)
+    except ValueError:  # lists of several lengths
+        return np.empty((0, 0))
 
 
 def _usable(pairs: list[Pair], y: np.ndarray, task: str, how: str, notes: list[str]) -> Folds:

@@ -109,6 +109,7 @@ def row_of(candidate: Candidate, outcomes: Sequence[Outcome], folds: Folds, metr
     if len(outcomes) == 1:
         low, high = outcomes[0].low, outcomes[0].high
     low, high = _unless_perfect(score, low, high, n, metric)
+    low, high = float(np.minimum(low, score)), float(np.maximum(high, score))  # means of floats round
     return Row(**common, scores=tuple(map(float, scores)), score=score, low=low, high=high, n=n,
                fit_seconds=float(np.median([o.fit_seconds for o in outcomes])), complexity=_complexity(candidate.what),
                predict_ms=_median([o.predict_ms for o in outcomes]),

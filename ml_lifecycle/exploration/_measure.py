@@ -2,7 +2,7 @@
 
 import time
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from importlib import import_module
@@ -15,7 +15,7 @@ from sklearn.base import clone
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 from tqdm import tqdm
 
-from ..foundation.intervals import bootstrap_interval
+from ..foundation.intervals import Interval, bootstrap_interval
 from ..foundation.metrics import Metric, Predictions, predict_with
 from . import _columns
 from ._folds import Folds, Pair
@@ -136,25 +136,38 @@ def _one_line(error: object) -> str:
 
 def _measured(problem: Problem, candidate: Candidate, fold: Pair, seed: int, alone: bool) -> dict[str, Any]:
     train, test = fold
-    features, truth = _columns.take(problem.X, test), problem.truth(test)
+    learned_from, features = (_rows(problem.X, rows, candidate.kind) for rows in fold)
+    truth = problem.truth(test)
     if candidate.kind == "heuristic":
         seconds, ask = 0.0, candidate.what
         said = understood(ask(features), len(test), problem)
     else:
         model = seeded(clone(candidate.what, safe=False), seed)
-        learned_from = _columns.take(problem.X, train)
         start = time.perf_counter()
         fitted = model.fit(learned_from, problem.truth(train))
         seconds = time.perf_counter() - start
         model = fitted if hasattr(fitted, "predict") else model
         said, ask = _asked(problem, model, features), model.predict
-    scores = [problem.metric.score(truth, said)]
+    answers = [said]
     for draw in range(1, candidate.draws):
-        scores.append(problem.metric.score(truth, _asked(problem, model.set_params(random_state=seed + draw), features)))
-    done = {"score": float(np.mean(scores)), "fit_seconds": seconds, "predict_ms": one_row_ms(ask, features)}
+        answers.append(_asked(problem, model.set_params(random_state=(seed + draw) % 2**32), features))
+    done = {"score": float(np.mean([problem.metric.score(truth, answer) for answer in answers])),
+            "fit_seconds": seconds, "predict_ms": one_row_ms(ask, features)}
     if alone:
-        _, done["low"], done["high"] = bootstrap_interval(problem.metric, truth, said, seed=seed)
+        found = [bootstrap_interval(problem.metric, truth, answer, seed=seed) for answer in answers]
+        done["score"], done["low"], done["high"] = mean_interval(found)
     return done
+
+
+def _rows(X: Any, rows: np.ndarray, kind: str) -> Any:
+    """Some rows of the features; an answer that needs no features is not shown any, so that no name of theirs matters."""
+    return np.zeros((len(rows), 1)) if kind == "trivial" else _columns.take(X, rows)
+
+
+def mean_interval(found: Sequence[Interval]) -> tuple[float, float, float]:
+    """(score, low, high): means of several intervals, as if all erred on the same rows, which is cautious."""
+    score, low, high = np.mean(np.array(found, dtype=float), axis=0)
+    return float(score), float(np.minimum(low, score)), float(np.maximum(high, score))
 
 
 def _asked(problem: Problem, model: Any, features: Any) -> Predictions:

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
 
+from ..foundation._random import undisturbed
 from ..foundation._render import number
 from ..foundation.metrics import METRICS
 from ..foundation.report import Finding, Report, made_with
-from . import _baseline_findings, _columns, _draw, _entries, _judge
+from . import _baseline_findings, _columns, _draw, _edge, _entries, _judge
 from ._folds import make_folds
 from ._measure import measure_all
 
@@ -70,7 +71,7 @@ class BaselineReport(Report):
 
     def _against_the_simplest(self, kind: str) -> str:
         if kind != "model":
-            return "No trained model is better." if self.simplest else ""
+            return self._of_the_models(kind) if self.simplest else ""
         found = self._found("BAS002")
         if found is None or found.severity == "not applicable":
             return ""
@@ -84,28 +85,37 @@ class BaselineReport(Report):
             return f"It beats {self.simplest}, the simplest, by {gap}."
         return f"{self.simplest}, the simplest, is as good: {gap}."
 
+    def _of_the_models(self, kind: str) -> str:
+        found = self._found("BAS004" if kind == "heuristic" else "BAS001")
+        if found is None or not found.undecided:
+            return "No trained model is better."
+        e = found.evidence
+        gap = f"{number(e['difference'])} ({_judge.span(e['low'], e['high'])})"
+        return f"Cannot tell whether {e['best']} is really worse: {gap}."
+
     @property
     def recommended(self) -> str | None:
-        """What to go on with: the best row where it is shown to be better than the simplest model, else that one."""
-        kinds = dict(zip(self.frame["name"], self.frame["kind"]))
-        rule, second = self._found("BAS004"), self._found("BAS002")
-        if rule is not None and rule.severity == "issue":
-            return str(rule.evidence["heuristic"])
-        if self.best is None or kinds[self.best] != "model" or self.simplest is None:
-            return self.best
-        better = second is None or second.severity in ("passed", "not applicable")
-        return self.best if better else self.simplest
+        """What to go on with: the simplest model, unless a better one, or a rule that does as well, is shown to be so."""
+        return self._choice[0]
 
     @property
     def reason(self) -> str:
         """Why that one: the message of the finding that decides."""
-        rule = self._found("BAS004")
-        order = ["BAS004"] if rule is not None and rule.severity == "issue" else ["BAS002", "BAS001"]
-        kinds = dict(zip(self.frame["name"], self.frame["kind"]))
-        if self.best is not None and kinds[self.best] != "model":
-            order = ["BAS004", "BAS001"]
-        found = [f for f in map(self._found, order) if f is not None and f.severity != "not applicable"]
-        return found[0].message if found else self.answer
+        return self._choice[1]
+
+    @property
+    def _choice(self) -> tuple[str | None, str]:
+        """(what to go on with, why); no sign of a difference that may be noise decides anything."""
+        if self.best is None or self.simplest is None:
+            return self.best, self.answer
+        first, second, rule = (self._found(f"BAS00{i}") for i in (1, 2, 4))
+        if rule is not None and rule.severity != "passed":
+            return str(rule.evidence["heuristic" if rule.severity == "issue" else "model"]), rule.message
+        if first is not None and first.severity == "issue":
+            return str(first.evidence["trivial"]), first.message
+        if second is not None and second.severity != "not applicable":
+            return (str(second.evidence["best"]) if second.severity == "passed" else self.simplest), second.message
+        return self.simplest, first.message if first is not None and first.severity != "not applicable" else self.answer
 
     def _size(self) -> tuple[float, float]:
         return 7.2, 1.3 + 0.32 * max(3, len(self.frame))
@@ -127,7 +137,7 @@ def baselines(
     task: str | None = None,  # "classification" or "regression"; None: told from the target
     groups: Any = None,  # column, or one value a row: rows of one group never stand on both sides of a fold
     time: Any = None,  # column, or one value a row: training rows lie strictly before test rows
-    seed: int = 0,  # of folds, models and draws; left-open random states of your own models are set to it
+    seed: int = 0,  # 0 to 2**32 - 1, of folds, models and draws; left-open random states of your own models are set to it
     n_jobs: int | None = None,  # processes (joblib); times are only comparable with 1
     positive: Any = None,  # the positive label of two
     target: str | None = None,  # column to predict, when `data` is a table or a file
@@ -135,18 +145,20 @@ def baselines(
     drop: Any = (),  # columns to leave out
 ) -> BaselineReport:  # raises BadInputError or UnknownNameError before any work
     """Measure trivial answers, rules and simple models on the same folds, beside quoted scores."""
+    seed, n_jobs = _edge.seed_of(seed), _edge.jobs_of(n_jobs)
     asked = _entries.pose(data, y, metric=metric, task=task, groups=groups, time=time, positive=positive,
                           target=target, text=text, drop=drop)
     problem = asked.problem
     candidates = _entries.unique_names([
         *_entries.trivial(problem.task, seed), *_entries.as_heuristics(heuristics), *_entries.as_models(models, asked, seed)])
     quoted = [*_entries.as_published(published), *_entries.as_human(human, problem, seed)]
-    folds = make_folds(problem.X, problem.y, task=problem.task, cv=cv, groups=asked.groups, times=asked.times, seed=seed)
-    outcomes = measure_all(problem, candidates, folds, n_jobs=n_jobs, seed=seed)
-    rows = [_judge.row_of(c, o, folds, problem.metric) for c, o in zip(candidates, outcomes)]
-    table = _judge.table_of([*rows, *map(_judge.quoted_row, quoted)], folds, problem.metric)
     shuffled = asked.times is None and isinstance(cv, int)
-    findings = _baseline_findings.all_findings(table, problem, dated=_dates(problem.X) if shuffled else (), seed=seed)
+    with undisturbed():
+        folds = make_folds(problem.X, problem.y, task=problem.task, cv=cv, groups=asked.groups, times=asked.times, seed=seed)
+        outcomes = measure_all(problem, candidates, folds, n_jobs=n_jobs, seed=seed)
+        rows = [_judge.row_of(c, o, folds, problem.metric) for c, o in zip(candidates, outcomes)]
+        table = _judge.table_of([*rows, *map(_judge.quoted_row, quoted)], folds, problem.metric)
+        findings = _baseline_findings.all_findings(table, problem, dated=_dates(problem.X) if shuffled else (), seed=seed)
     params = made_with(metric=problem.metric.name, task=problem.task, positive=problem.positive, seed=seed, n_jobs=n_jobs,
                        cv=cv if isinstance(cv, int) else folds.how, **(asked.about or {}))
     return _reported(table, findings, params)

@@ -1,14 +1,17 @@
 """The bootstrap itself: resamples as weights, quantiles widened for few rows, and bounds where no resample differs."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
 from ._scores import Array, Rows
+from .errors import BadInputError
 
 CELLS = 2_000_000  # weights held in memory at once
+CUT = 5  # times the quantile of Student's t: no resample counts as further away
 
 
 def resampled(
@@ -37,6 +40,40 @@ def quantiles(scores: Array, n: int, level: float) -> tuple[float, float]:
     tail = stats.norm.cdf(np.sqrt(n / (n - 1)) * stats.t.ppf((1 - level) / 2, n - 1))
     low, high = np.quantile(finite, [tail, 1 - tail])
     return float(low), float(high)
+
+
+def studentized(losses: Array, root: int, n_boot: int, seed: int, level: float) -> tuple[float, float]:
+    """The bootstrap-t interval of a mean of losses >= 0 (Efron & Tibshirani 1993, chapter 12), or of its square root.
+
+    Each resample is measured in its own standard errors, so that a long tail of errors moves the upper bound out. Few rows
+    can make a resample without any spread: t values are cut at CUT times the quantile of Student's t.
+    """
+    n, scale = len(losses), float(losses.max())
+    loss = losses / scale
+    mean, off = float(loss.mean()), loss - loss.mean()
+    floor = 1e-12 * float((off**2).mean())
+
+    def distance(weights: Array) -> Array:
+        shift = weights @ off / n
+        spread = weights @ off**2 / n - shift**2
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.asarray(shift / np.sqrt(np.where(spread > floor, spread, 0.0) / n))
+
+    found = resampled(distance, n, n_boot, seed)
+    cut, tail = CUT * stats.t.ppf((1 + level) / 2, n - 1), (1 - level) / 2
+    lower, upper = np.quantile(np.clip(found[~np.isnan(found)], -cut, cut), [tail, 1 - tail])
+    error = float(off.std()) / np.sqrt(n)
+    ends = scale * np.maximum(0.0, [mean - upper * error, mean - lower * error])
+    low, high = np.sqrt(ends) if root == 2 else ends
+    return float(low), float(high)
+
+
+def whole(value: Any, argument: str, least: int, usual: str) -> int:
+    """`value` as a whole number; raises BadInputError when it is none, or less than `least`."""
+    number = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+    if not number or not np.isfinite(value) or int(value) != value or value < least:
+        raise BadInputError(f"`{argument}` must be a whole number of at least {least}. Got {value!r}. {usual}")
+    return int(value)
 
 
 def unseen(rows: Rows, level: float) -> float:

@@ -27,6 +27,7 @@ class Rows:
     parts: int = 1  # how many equal shares the score is the mean of (classes of a macro average)
     worst: float = np.nan  # the score, had the model known nothing (or been wrong) on every row; nan: not of use
     root: int = 1  # 2 when the score is the square root of a mean
+    losses: Array | None = None  # in `order`, when the score is a mean of them and they are more than right or wrong
 
     def score(self, weight: Array | None) -> float:
         """The score under one weighting, None for equal weights; nan when it is undefined."""
@@ -160,7 +161,8 @@ def mean_loss(loss: Array, worst: float, *, root: int = 1) -> Rows:
         mean = ratio(weights @ sorted_loss, weights.sum(1))
         return np.sqrt(mean) if root == 2 else mean
 
-    return Rows(order, compute, support=len(loss), worst=worst, root=root)
+    graded = len(loss) > 1 and np.isfinite(loss).all() and len(np.unique(loss)) > 2
+    return Rows(order, compute, support=len(loss), worst=worst, root=root, losses=sorted_loss if graded else None)
 
 
 # ---- metrics of labels

@@ -27,12 +27,24 @@ def as_tensor(X: Any, model: Any) -> Any:
             raise BadInputError(f"`X` must hold numbers for a torch model. Got columns of text or dates: {words[:5]}. "
                                 "Encode them first, or pass a tensor.")
         X = X.to_numpy(dtype=float, na_value=np.nan)
-    tensor = X if isinstance(X, torch.Tensor) else torch.from_numpy(np.array(X))
+    tensor = X if isinstance(X, torch.Tensor) else torch.from_numpy(_numeric(X))
     like = next((p for p in model.parameters() if p.is_floating_point()), None)
     if like is None:
         return tensor
     whole = isinstance(X, torch.Tensor) and not tensor.is_floating_point()  # tokens for an embedding stay whole numbers
     return tensor.to(device=like.device, dtype=tensor.dtype if whole else like.dtype)
+
+
+def _numeric(X: Any) -> NDArray[Any]:
+    """An array of numbers from an array, a list or a sparse matrix; raises when there is anything else in it."""
+    given = X.toarray() if hasattr(X, "toarray") else np.array(X)
+    if given.dtype.kind in "biuf":
+        return np.asarray(given)
+    try:
+        return np.asarray(given, dtype=float)
+    except (TypeError, ValueError):
+        raise BadInputError(f"`X` must hold numbers for a torch model. Got an array of {given.dtype}. "
+                            "Encode text and dates first, or pass a tensor.") from None
 
 
 @contextlib.contextmanager
@@ -86,6 +98,6 @@ class TorchPredictor:
     def predict(self, X: Any) -> NDArray[Any]:
         """The most probable label, or the value."""
         if self.task == "regression":
-            return self.outputs(X).reshape(len(X), -1)[:, 0]
+            return self.outputs(X)
         best = self.predict_proba(X).argmax(1)
         return np.asarray(self.classes)[best] if self.classes is not None else best

@@ -28,6 +28,16 @@ def valued(y: Any, predictions: "Predictions") -> tuple[Array, Array]:
     return truth, said
 
 
+def numbers(said: Any) -> Array:
+    """What a model of regression predicts, as floats; raises when it is no numbers."""
+    try:
+        return np.asarray(said, dtype=float)
+    except (TypeError, ValueError):
+        strange = next((v for v in said.tolist() if isinstance(v, str)), said.ravel()[0])
+        raise BadInputError(f"`model` must predict numbers in regression. Got {strange!r}. Did you mean "
+                            "task='classification', or a metric of classification?") from None
+
+
 def _typical(values: Array) -> float:
     return float(values.mean()) if len(values) else float("nan")
 

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from . import _scores, _torch, _values
+from . import _ask, _scores, _torch, _values
 from .errors import BadInputError, UnknownNameError, did_you_mean, one_of
 
 # %% ../../nbs/foundation/metrics.ipynb #f0e948c9
@@ -55,33 +55,22 @@ def predict_with(
     """Ask a model what it says about `X`."""
     one_of(task, ("classification", "regression"), "task", noun="Tasks")
     model = _torch.TorchPredictor(model, task=task, classes=classes) if _torch.is_module(model) else model
-    if not hasattr(model, "predict"):
-        raise BadInputError(f"`model` must have a method `predict`. Got {type(model).__name__}.")
-    said = np.asarray(_ask(model, "predict", X))
+    _ask.check(model)
+    said = np.asarray(_ask.ask(model, "predict", X))
     said = said[:, 0] if said.ndim == 2 and said.shape[1] == 1 else said
     if said.ndim != 1:
         raise BadInputError(f"`model` must predict one value a row. Got predictions of shape {said.shape}. "
                             "Wrap the model so that it predicts one target.")
     if task == "regression":
-        return Predictions(values=said.astype(float))
+        return Predictions(values=_values.numbers(said))
     for method in ("predict_proba", "decision_function"):
         if hasattr(model, method):
-            table = np.asarray(_ask(model, method, X), dtype=float)
+            table = np.asarray(_ask.ask(model, method, X), dtype=float)
             columns, order = _aligned(table, method, model, said, classes)
             kept = {"proba": columns} if method == "predict_proba" else {"scores": columns}
             return Predictions(labels=said, classes=order, positive=positive, **kept)
     known = classes if classes is not None else getattr(model, "classes_", None)
     return Predictions(labels=said, classes=None if known is None else _plain(known), positive=positive)
-
-
-def _ask(model: Any, method: str, X: Any) -> Any:
-    from sklearn.exceptions import NotFittedError
-
-    try:
-        return getattr(model, method)(X)
-    except NotFittedError as error:
-        raise BadInputError(f"`model` must be fitted. Got {type(model).__name__} that is not: {error} "
-                            "Call model.fit(X_train, y_train) first.") from None
 
 
 def _plain(labels: Any) -> tuple[Any, ...]:

@@ -4,13 +4,14 @@ import importlib.util
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 from ml_lifecycle.foundation._files import write_text
-from ml_lifecycle.foundation.errors import require
+from ml_lifecycle.foundation.errors import BadInputError, require
 
 from .lessons import copy_lessons
 
@@ -34,6 +35,8 @@ def open_lab(
     """Copy the lessons and start JupyterLab on them, for this machine only."""
     if importlib.util.find_spec("jupyterlab") is None:
         require("jupyterlab", "course", "`ml-lifecycle lab`")
+    if port:
+        _check_free(port)
     target = say_copied(directory)
     first = min(path.name for path in target.glob("0[1-7]_*.ipynb"))
     command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={target}", "--ServerApp.ip=127.0.0.1",
@@ -41,6 +44,17 @@ def open_lab(
                *([f"--ServerApp.port={port}", "--ServerApp.port_retries=0"] if port else [])]
     with tempfile.TemporaryDirectory(prefix="ml-lifecycle-") as own:
         return _attend(subprocess.Popen([*command, *_as_root()], env=_environment(Path(own))))
+
+
+def _check_free(port: int) -> None:
+    """Find out before anything is copied whether something listens there."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise BadInputError(f"`--port` must be free. Got {port}: {error.strerror}. "
+                                "Leave --port out, and JupyterLab finds one.") from None
 
 
 def _as_root() -> list[str]:
