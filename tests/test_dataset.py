@@ -122,6 +122,18 @@ def test_roles_that_cannot_be(options, parts, kind):
     refused(table(), *parts, kind=kind, **options)
 
 
+def test_columns_can_be_numbered():
+    frame = pd.DataFrame({0: np.arange(12) * 1.5, 1: np.arange(12) % 5 / 2, 3: np.arange(12) % 2})
+    for drop in (0, np.int64(0), (0,), "0", [0], pd.Index([0])):
+        data = load_dataset(frame, target=3, drop=drop)
+        assert list(data.X.columns) == ["1"]
+        assert data.roles["dropped"] == ("0",)
+        assert load_dataset(load_dataset(frame, target=3), drop=drop).roles["dropped"] == ("0",)
+    refused(frame, "`drop` must name columns", "'7'", kind=UnknownNameError, drop=7)
+    for wrong in (True, 1.5):
+        refused(frame, "`drop` must be column names", drop=wrong)
+
+
 # targets and tasks
 
 @pytest.mark.parametrize(("values", "task", "classes"), [
@@ -285,6 +297,44 @@ def test_a_frame_and_its_parquet_and_its_csv_load_alike(tmp_path):
 
 # the version
 
+@pytest.mark.parametrize("column", [
+    [2**60 + i for i in range(12)], [-2**63 + i for i in range(12)],
+    pd.array([2**60 + i for i in range(11)] + [None], dtype="Int64"),
+    np.array([2**63 + i // 2 for i in range(12)], dtype="uint64"), pd.Categorical([1, 2, 3] * 4), pd.Categorical([1, 2, None] * 4),
+    pd.Categorical([1.5, 2, 3] * 4), pd.Categorical([3, 1, 2] * 4, categories=[3, 2, 1], ordered=True),
+    pd.Categorical([True, False] * 6), pd.Categorical([True, False, None] * 4), pd.Categorical(["1", "2"] * 6),
+    pd.Categorical(list(pd.date_range("2024-01-01", periods=3)) * 4),
+    np.linspace(0, 1, 12, dtype="float32"), np.array([0.1, np.nan, 1e-30] * 4, dtype="float32"),
+    np.array([0.1, np.nan, 3e4] * 4, dtype="float16"), pd.array([0.1, None, 0.3] * 4, dtype="Float32"),
+    pd.to_timedelta(np.arange(12) * 1.25, unit="h"), pd.Series([*pd.to_timedelta(range(11), unit="min"), pd.NaT]),
+    pd.Series(pd.date_range("2024-01-01", periods=12).date, dtype="date32[pyarrow]"),
+], ids=lambda column: str(getattr(column, "dtype", "int")))
+def test_a_column_has_one_version_in_a_frame_in_parquet_and_in_csv(tmp_path, column):
+    frame = pd.DataFrame({"a": column, "b": np.arange(12) % 5 / 2})
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    frame.to_parquet(tmp_path / "b.parquet", index=False)
+    loaded = [load_dataset(d) for d in (frame, tmp_path / "a.csv", tmp_path / "b.parquet")]
+    assert len({d.version for d in loaded}) == 1
+    assert len({str(d.frame["a"].dtype) for d in loaded}) == 1
+
+
+@SLOW_START
+@given(st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=12, max_size=12))
+def test_single_precision_is_read_as_it_is_written(items):
+    single = np.array(items, dtype="float32")
+    data = load_dataset(pd.DataFrame({"a": single, "b": [0.5, 1.5] * 6}), drop=()).frame["a"].to_numpy()
+    assert (data.astype("float32") == single).all()
+    assert [str(np.float32(v)) for v in data] == [str(v) for v in single]
+
+
+def test_labels_that_are_numbers_stay_labels_in_a_target():
+    labels = [i % 12 for i in range(60)]
+    data = load_dataset(pd.DataFrame({"a": np.arange(60) % 7 / 2, "y": pd.Categorical(labels)}), target="y")
+    assert data.task == "classification"
+    assert len(data.classes) == 12
+    assert data.frame["y"].dtype == "int64"
+
+
 values = st.one_of(
     st.lists(st.one_of(st.none(), st.integers(-2**53, 2**53)), min_size=4, max_size=12),
     st.lists(st.one_of(st.none(), st.floats(allow_nan=False, allow_infinity=False)), min_size=4, max_size=12),
@@ -354,6 +404,14 @@ def test_versions_tell_kinds_apart():
     assert version_of(pd.DataFrame({"a": [2**53 + 1]})) != version_of(pd.DataFrame({"a": [2**53]}))
     assert version_of(pd.DataFrame({"a": np.array([2**63], dtype="uint64")})) == version_of(pd.DataFrame({"a": [2.0**63]}))
     assert version_of(pd.DataFrame({"a": pd.array([1, None], dtype="Int64")})) == version_of(pd.DataFrame({"a": [1.0, None]}))
+    for same in (pd.Categorical([1, 2, 1]), pd.Categorical([1, 2, 1], [2, 1]), pd.array([1, 2, 1], dtype="Int64")):
+        assert version_of(pd.DataFrame({"a": same})) == version_of(pd.DataFrame({"a": [1, 2, 1]}))
+    truth = pd.Categorical(pd.Series([True, None, False], dtype=object))
+    plain = pd.array([True, None, False], dtype="boolean")
+    assert version_of(pd.DataFrame({"a": truth})) == version_of(pd.DataFrame({"a": plain}))
+    assert version_of(pd.DataFrame({"a": pd.Categorical(["1", "2"])})) != version_of(pd.DataFrame({"a": [1, 2]}))
+    big = pd.array([2**60, 2**60 + 1], dtype="Int64")
+    assert version_of(pd.DataFrame({"a": big})) == version_of(pd.DataFrame({"a": [2**60, 2**60 + 1]}))
     one, two = pd.Categorical([1, 2], [1, 2]), pd.Categorical([1, 2], [2, 1])
     assert version_of(pd.DataFrame({"a": one})) == version_of(pd.DataFrame({"a": two}))
 

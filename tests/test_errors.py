@@ -1,12 +1,15 @@
 """One form of message, one small tree of exceptions."""
 
 import sys
+from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ml_lifecycle.foundation import errors
+from ml_lifecycle.foundation._words import count, shown
 from ml_lifecycle.foundation.errors import (
     BadInputError,
     LifecycleError,
@@ -75,3 +78,13 @@ def test_require_does_not_hide_what_an_installed_package_lacks(tmp_path, monkeyp
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(ModuleNotFoundError, match="no_such_dependency"):
         require("half_installed", "torch", "Training")
+
+
+@pytest.mark.parametrize(("value", "text"), [
+    ("a\nb", "'a\\nb'"), (np.int64(3), "3"), (Path("x/y.csv"), "'x/y.csv'"), ("a" * 99, "'" + "a" * 58 + "…")])
+def test_values_in_a_message_are_short_and_on_one_line(value: object, text: str) -> None:
+    assert shown(value) == text
+
+
+def test_things_are_counted() -> None:
+    assert [count(n, "row") for n in (0, 1, 2000)] == ["0 rows", "1 row", "2,000 rows"]

@@ -231,6 +231,46 @@ def test_the_area_under_the_curve_is_covered_as_often_as_said():
     assert 0.91 <= covered("roc_auc", stats.norm.cdf(1 / np.sqrt(2)), rows) <= 0.985
 
 
+@pytest.mark.parametrize(("errors", "n", "truth"), [
+    (lambda rng, n: rng.normal(size=n), 30, 1), (lambda rng, n: rng.laplace(size=n), 100, np.sqrt(2)),
+])
+def test_the_error_of_a_regression_is_covered_although_its_tail_is_long(errors, n, truth):
+    def rows(seed):
+        return np.zeros(n), Predictions(values=errors(np.random.default_rng(seed), n))
+
+    assert 0.88 <= covered("rmse", truth, rows, times=300) <= 0.99
+
+
+def test_the_mean_error_is_covered():
+    def rows(seed):
+        return np.zeros(30), Predictions(values=np.random.default_rng(seed).laplace(size=30))
+
+    assert 0.9 <= covered("mae", 1, rows) <= 0.99
+
+
+@pytest.mark.parametrize("n", [2, 3, 30])
+def test_one_error_far_off_leaves_a_finite_interval(n):
+    errors = np.r_[np.zeros(n - 1) + np.arange(n - 1) * 1e-9, 5.0]
+    found = bootstrap_interval("rmse", np.zeros(n), Predictions(values=errors))
+    assert found.low < found.value < found.high < 60 * found.value
+
+
+def test_the_unit_of_the_errors_does_not_matter():
+    errors = np.random.default_rng(0).laplace(size=40)
+    small, large = (bootstrap_interval("rmse", np.zeros(40), Predictions(values=errors * unit)) for unit in (1e-140, 1e140))
+    assert np.array(small) * 1e280 == pytest.approx(np.array(large))
+
+
+@pytest.mark.parametrize(("more", "words"), [
+    ({"n_boot": "a"}, "`n_boot` must be a whole number of at least 2. Got 'a'"), ({"n_boot": None}, "Got None"),
+    ({"n_boot": 2.5}, "Got 2.5"), ({"n_boot": np.nan}, "Got nan"), ({"n_boot": True}, "Got True"),
+    ({"seed": "a"}, "`seed` must be a whole number of at least 0. Got 'a'"), ({"seed": -1}, "Got -1"),
+])
+def test_resamples_are_counted_in_whole_numbers(more, words):
+    with pytest.raises(BadInputError, match=words):
+        bootstrap_interval("accuracy", *classified([0, 1], [0.1, 0.1]), **more)
+
+
 def test_folds_cover_the_mean_and_the_plain_error_would_not():
     rng, times, ratio = np.random.default_rng(0), 2000, 0.25
     shared = rng.normal(0, np.sqrt(ratio / (1 + ratio)), (times, 1))  # folds correlate as the correction supposes

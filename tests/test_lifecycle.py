@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml_lifecycle.foundation.errors import UnknownNameError
+from ml_lifecycle.foundation.errors import BadInputError, UnknownNameError
 from ml_lifecycle.foundation.lifecycle import STATES, STEPS, find_step, lifecycle_figure
 
 KEYS = [step.key for step in STEPS]
@@ -88,5 +88,19 @@ def test_the_way_back_is_drawn() -> None:
 def test_an_unknown_state_or_step_is_not_drawn_over() -> None:
     with pytest.raises(UnknownNameError):
         lifecycle_figure("exploring")
-    with pytest.raises(KeyError):
-        lifecycle_figure(1, {"planning": "splendid"})
+    with pytest.raises(UnknownNameError, match="`states` must be one of the known names. Got 'zz'. States: passed"):
+        lifecycle_figure(1, {"data": "zz"})
+    with pytest.raises(UnknownNameError, match="`step` must be"):
+        lifecycle_figure(1, {"zz": "passed"})
+    with pytest.raises(UnknownNameError, match="`states`"):
+        lifecycle_figure(1, {"data": ["passed"]})  # type: ignore[dict-item]
+    for states in (["data"], 3, "data"):
+        with pytest.raises(BadInputError, match="`states` must be a dict"):
+            lifecycle_figure(1, states)  # type: ignore[arg-type]
+    for back in ("data", 5, ("data",), ["data", "planning", "data"]):
+        with pytest.raises(BadInputError, match="`back` must be two steps"):
+            lifecycle_figure(1, back=back)  # type: ignore[arg-type]
+
+
+def test_states_take_every_way_to_name_a_step() -> None:
+    assert lifecycle_figure(1, {2: "passed"}).svg == lifecycle_figure(1, {"data": "passed"}).svg  # type: ignore[dict-item]

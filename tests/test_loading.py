@@ -284,13 +284,79 @@ def test_types_of_a_frame():
     pd.testing.assert_frame_equal(frame, before)
     assert {name: str(dtype) for name, dtype in table.frame.dtypes.items()} == {
         "nullable": "float64", "whole": "int64", "truth": "boolean", "objects": "boolean", "period": "datetime64[ns]",
-        "duration": "float64", "codes": "category", "order": "category", "mixed": "category", "numbers": "int64",
-        "decimal": "float64", "date": "datetime64[ns]", "float32": "float64", "uint": "float64",
+        "duration": "float64", "codes": "int64", "order": "category", "mixed": "category", "numbers": "int64",
+        "decimal": "float64", "date": "datetime64[ns]", "float32": "float64", "uint": "category",
         "when": "datetime64[ns, UTC]", "infinite": "float64"}
     assert table.frame["order"].cat.ordered
     assert table.frame["duration"][1] == 3600
     assert table.frame["infinite"].isna().sum() == 6
     assert any("infinite" in note for note in table.notes)
+
+
+@pytest.mark.parametrize(("values", "kind"), [
+    (["1152921504606846976", "-9223372036854775808", "+9223372036854775807"], "number"),
+    (["9223372036854775808", "1", "2"], "category"), (["-9223372036854775809", "1", "2"], "category"),
+    (["1,234,567,890,123,456,789,012", "1", "2"], "number"), (["9999999999999999999", "1.5", "2"], "category"),
+])
+def test_whole_numbers_are_numbers_as_far_as_64_bits_go(values, kind):
+    table = read_table(pd.DataFrame({"a": values * 4}))
+    assert table.kinds["a"] == kind
+    if values[0].startswith("1152"):
+        assert table.frame["a"].tolist() == [2**60, -2**63, 2**63 - 1] * 4
+
+
+def test_labels_beyond_64_bits_stay_apart():
+    for column in (np.array([2**63, 2**63 + 1] * 6, dtype="uint64"), pd.array([2**63, 2**63 + 1, None] * 4, dtype="UInt64"),
+                   pd.Series([2**70, 2**70 + 1] * 6, dtype=object)):
+        table = read_table(pd.DataFrame({"a": column}))
+        assert table.kinds["a"] == "category"
+        assert table.frame["a"].nunique() == 2
+
+
+def test_durations_in_a_file_are_seconds():
+    table = read_table(pd.DataFrame({"a": ["0 days 01:30:00", "-1 days +23:59:59.500000", ""] * 4}))
+    assert table.frame["a"].tolist()[:2] == [5400.0, -0.5]
+    assert any("durations" in note for note in table.notes)
+    assert read_table(pd.DataFrame({"a": ["3 days", "5 days"] * 6})).kinds["a"] == "category"
+    beyond = ["999999999999 days 00:00:00", "1 days 00:00:00"] * 6
+    assert read_table(pd.DataFrame({"a": beyond})).kinds["a"] == "category"
+
+
+def test_columns_held_by_arrow():
+    import datetime
+    import decimal
+
+    import pyarrow as pa
+
+    day = datetime.date(2024, 1, 31)
+    columns = {
+        "date32": (pa.date32(), [day, None]), "date64": (pa.date64(), [day, day]),
+        "stamp": (pa.timestamp("us", "UTC"), [datetime.datetime(2024, 1, 31, tzinfo=datetime.UTC)] * 2),
+        "span": (pa.duration("s"), [datetime.timedelta(hours=1), datetime.timedelta(hours=2)]),
+        "clock": (pa.time32("s"), [datetime.time(10), datetime.time(11)]), "whole": (pa.int16(), [1, 2]),
+        "gap": (pa.int64(), [1, None]), "truth": (pa.bool_(), [True, None]), "half": (pa.float32(), [0.1, None]),
+        "word": (pa.string(), ["x", "y"]), "coded": (pa.dictionary(pa.int8(), pa.string()), ["x", "y"]),
+        "decimal": (pa.decimal128(10, 2), [decimal.Decimal("1.25"), None])}
+    frame = pd.DataFrame({name: pd.Series(pd.arrays.ArrowExtensionArray(pa.chunked_array([pa.array(values * 6, kind)])))
+                          for name, (kind, values) in columns.items()})
+    before = frame.copy(deep=True)
+    table = read_table(frame)
+    pd.testing.assert_frame_equal(frame, before)
+    assert {name: str(dtype) for name, dtype in table.frame.dtypes.items()} == {
+        "date32": "datetime64[ns]", "date64": "datetime64[ns]", "stamp": "datetime64[ns, UTC]", "span": "float64",
+        "clock": "category", "whole": "int64", "gap": "float64", "truth": "boolean", "half": "float64", "word": "category",
+        "coded": "category", "decimal": "float64"}
+    assert table.frame["date32"][0] == pd.Timestamp(day)
+    assert table.frame["half"][0] == 0.1
+    refused(frame.assign(a=pd.Series([[1]] * 12, dtype=pd.ArrowDtype(pa.list_(pa.int64())))), "one value in every cell", "'a'")
+
+
+def test_categories_of_numbers_are_numbers():
+    table = read_table(pd.DataFrame({"a": pd.Categorical([1, 2, None] * 4), "b": pd.cut(range(12), 3)}))
+    assert table.kinds == {"a": "number", "b": "category"}
+    assert any("`a` came as a category and is read as number" in note for note in table.notes)
+    assert table.frame["b"].cat.ordered
+    assert all(isinstance(label, str) for label in table.frame["b"].cat.categories)
 
 
 def test_a_named_index_is_spoken_of():

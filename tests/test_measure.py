@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
-from scipy.sparse import coo_matrix
+from scipy.sparse import coo_matrix, csr_matrix
 from sklearn.base import BaseEstimator
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
 from sklearn.linear_model import LinearRegression, LogisticRegression
@@ -104,7 +104,82 @@ def test_a_data_set_brings_its_truth_and_its_positive_label(tumours):
     assert measured(model, data, other)["accuracy"] == pytest.approx(1 - found["accuracy"])
 
 
+# ---- which label is positive
+
+@pytest.fixture(scope="module")
+def pets():
+    rng = np.random.default_rng(0)
+    y = np.repeat(["cat", "dog"], [60, 50])
+    X = (y == "dog")[:, None] + rng.normal(0, 1, (110, 1))
+    return X, y, LogisticRegression().fit(X, y)
+
+
+def test_the_positive_label_is_said_and_told(pets):
+    X, y, model = pets
+    other = np.r_[0:20, 60:110]  # cats are the rarer ones here
+    assert measured(model, X, y, "f1")["positive"] == "dog"
+    assert measured(model, X[other], y[other], "f1")["positive"] == "cat"
+    for rows in (slice(None), other):
+        said = predict_with(model, X[rows], task="classification", positive="cat")
+        found = measured(model, X[rows], y[rows], "f1", positive="cat")
+        assert found["positive"] == "cat"
+        assert found["f1"] == METRICS["f1"].score(y[rows], said)
+    assert measured(model, X, y, "f1", positive="cat")["f1"] != measured(model, X, y, "f1", positive="dog")["f1"]
+
+
+def test_a_data_set_knows_the_positive_label_and_may_be_overruled(pets):
+    X, y, _ = pets
+    data = load_dataset(pd.DataFrame({"x": X[:, 0], "pet": y}), target="pet")
+    model = LogisticRegression().fit(data.X, data.y)
+    few = data.take(data.frame.index[np.r_[0:20, 60:110]])
+    assert measured(model, few, optimize="f1")["positive"] == data.positive == "dog"
+    assert measured(model, few, optimize="f1", positive="cat")["positive"] == "cat"
+
+
+def test_the_positive_label_is_a_plain_value_or_none(pets, tumours):
+    X, y, model = tumours
+    assert type(measured(model, X, y, positive=np.int64(0))["positive"]) is int
+    iris, kinds = load_iris(return_X_y=True)
+    three = LogisticRegression(max_iter=500).fit(iris, kinds)
+    assert measured(three, iris, kinds, "f1")["positive"] is None
+    assert measured(three, iris[:100], kinds[:100], "f1")["positive"] is None  # two of the three that the model knows
+    numbers, target = load_diabetes(return_X_y=True)
+    line = LinearRegression().fit(numbers, target)
+    assert measured(line, numbers, target, "rmse")["positive"] is None
+    X, y, model = pets
+    for call, words in [
+        (lambda: measured(model, X, y, "f1", positive="dgo"),
+         "`positive` must be one of the labels. Got 'dgo'. Did you mean 'dog'"),
+        (lambda: measured(three, iris, kinds, "f1", positive=1), "unless there are two classes. Got 1 with 3 classes"),
+        (lambda: measured(line, numbers, target, "rmse", positive=1), "Got 1 with regression"),
+    ]:
+        with pytest.raises(BadInputError, match=words):
+            call()
+
+
 # ---- which task
+
+def test_a_metric_of_classification_needs_labels():
+    X, y = load_diabetes(return_X_y=True)
+    line = LinearRegression().fit(X, y)
+    fractions = y + 0.5
+    for target, words in ((fractions, "`y` must hold labels for a metric of classification. Got numbers with a fraction"),
+                          (pd.Series(fractions).astype("Float64"), "`y` must hold labels"), (fractions.tolist(), "`y` must hold"),
+                          (y, "`model` must predict labels for a metric of classification. Got numbers with a fraction")):
+        with pytest.raises(BadInputError, match=words) as caught:
+            measured(line, X, target, "f1")
+        assert "\n" not in str(caught.value)
+        assert "Choose a metric of regression" in str(caught.value)
+    halves = np.where(y > 100, 0.5, 1.5)
+    assert measured(Halves(), X, halves)["accuracy"] == (halves == 0.5).mean()  # the model says that these are its labels
+
+
+class Halves:
+    classes_ = (0.5, 1.5)
+
+    def predict(self, X):
+        return np.full(len(X), 0.5)
+
 
 def test_the_task_is_read_from_what_there_is(tumours):
     X, y, model = tumours
@@ -304,6 +379,61 @@ def test_wrong_input_is_named(tumours):
             call()
 
 
+class Raising:
+    """Takes many rows, or none at all."""
+
+    def __init__(self, least):
+        self.least = least
+
+    def predict(self, X):
+        if len(X) < self.least:
+            raise KeyError("two\nlines " + "x" * 500)
+        return np.ones(len(X), dtype=int)
+
+
+@pytest.mark.parametrize(("more", "words"), [
+    ({"seed": "a"}, "`seed` must be a whole number of at least 0. Got 'a'"), ({"seed": -1}, "Got -1"),
+    ({"seed": None}, "Got None"), ({"n_boot": "a"}, "`n_boot` must be a whole number of at least 2. Got 'a'"), ({"n_boot": None}, "Got None"),
+    ({"repeats": "a"}, "`repeats` must be a whole number of at least 1. Got 'a'"), ({"repeats": None}, "Got None"),
+    ({"repeats": math.nan}, "Got nan"), ({"repeats": math.inf}, "Got inf"), ({"repeats": True}, "Got True"),
+])
+def test_counts_that_are_none_are_named(tumours, more, words):
+    X, y, model = tumours
+    with pytest.raises(BadInputError, match=words):
+        measured(model, X, y, **more)
+
+
+@pytest.mark.parametrize("X", [None, 3, "rows.csv", {"a": [1]}, pd.DataFrame, np.array(3), iter([1])])
+def test_rows_that_are_none_are_named(tumours, X):
+    with pytest.raises(BadInputError, match="`X` must hold the rows to predict: a frame.* Got "):
+        measured(tumours[2], X, [1])
+
+
+def test_what_the_model_raises_is_one_line(tumours):
+    X, y, model = tumours
+    gaps = X.copy()
+    gaps.iloc[0, 0] = np.nan
+    ones = np.ones((5, 1)), np.array([0, 1, 1, 1, 1])
+    for call, words in [
+        (lambda: measured(LogisticRegression, X, y), "Got the class LogisticRegression"),
+        (lambda: measured(model, X.iloc[:, :3], y), "`model` must predict on `X`. Got ValueError: The feature names should"),
+        (lambda: measured(model, gaps, y), "Got ValueError: Input X contains NaN"),
+        (lambda: measured(Raising(9), *ones), "Got KeyError: .*…. Pass the columns"),
+        (lambda: measured(Raising(2), *ones, satisfice=["latency_ms"]), "`model` must predict on `X`. Got KeyError"),
+        (lambda: measured(model, X, y, "rmse", task="regression", metric="f1"), "must be one for regression"),
+    ]:
+        with pytest.raises(BadInputError, match=words) as caught:
+            call()
+        assert "\n" not in str(caught.value)
+        assert len(str(caught.value)) < 500
+
+
+def test_words_in_regression_are_named(pets):
+    X, y, model = pets
+    with pytest.raises(BadInputError, match="must predict numbers in regression. Got 'cat'"):
+        measured(model, X, np.arange(110.0), "rmse", task="regression")
+
+
 class Drawing(BaseEstimator):
     """A model whose predictions draw from the global random states."""
 
@@ -363,6 +493,22 @@ def test_a_module_that_gives_values(torch):
     assert found["name"] == "Linear"
     guessed = measure_model(torch.nn.Linear(10, 1), X, y, requirements={"optimize": "size_mb"}, **QUICK)
     assert guessed["size_mb"] > 0
+
+
+def test_a_module_with_two_values_a_row_is_refused(torch):
+    X, y = load_diabetes(return_X_y=True)
+    with pytest.raises(BadInputError, match=r"must predict one value a row. Got predictions of shape \(442, 2\)"):
+        measured(torch.nn.Linear(10, 2), X, y, "rmse")
+    with pytest.raises(BadInputError, match="`model` must predict on `X`. Got RuntimeError: mat1 and mat2"):
+        measured(torch.nn.Linear(3, 1), X, y, "rmse")
+
+
+def test_a_module_takes_sparse_rows(torch):
+    X, y = load_diabetes(return_X_y=True)
+    net, every = torch.nn.Linear(10, 1), ("latency_ms", "throughput_rows_per_s", "size_mb")
+    expected = measured(net, X, y, "rmse")
+    for form in (csr_matrix(X), coo_matrix(X)):
+        assert measured(net, form, y, "rmse", every)["rmse"] == pytest.approx(expected["rmse"])
 
 
 def test_modules_that_give_more_than_logits(torch):

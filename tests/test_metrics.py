@@ -430,3 +430,29 @@ def test_any_rows_give_a_score_in_bounds_and_weights_are_repetitions(rows):
             value = score(name, y, said, sample_weight=w)
             assert np.isnan(value) or METRICS[name].low <= value <= METRICS[name].high
             assert value == pytest.approx(score(name, y[again], repeated), nan_ok=True)
+
+
+def test_a_module_with_two_outputs_is_no_regression_of_one_target():
+    torch = pytest.importorskip("torch")
+    with pytest.raises(BadInputError, match=r"must predict one value a row. Got predictions of shape \(4, 2\)"):
+        predict_with(torch.nn.Linear(3, 2), np.ones((4, 3)), task="regression")
+    assert predict_with(torch.nn.Linear(3, 1), np.ones((4, 3)), task="regression").values.shape == (4,)
+
+
+def test_what_a_module_cannot_take():
+    torch = pytest.importorskip("torch")
+    with pytest.raises(BadInputError, match="`X` must hold numbers for a torch model. Got an array of"):
+        predict_with(torch.nn.Linear(1, 1), [["a"], ["b"]], task="regression")
+    assert len(predict_with(torch.nn.Linear(1, 1), np.array([[1], [2.5]], dtype=object), task="regression")) == 2
+
+
+def test_words_are_no_values():
+    X = np.eye(3)
+    model = LogisticRegression().fit(X, ["cat", "dog", "cat"])
+    with pytest.raises(BadInputError, match="`model` must predict numbers in regression. Got 'cat'. Did you mean"):
+        predict_with(model, X, task="regression")
+
+
+def test_a_class_is_no_model():
+    with pytest.raises(BadInputError, match="must be a fitted model. Got the class LogisticRegression. Make one and fit it"):
+        predict_with(LogisticRegression, np.eye(2), task="classification")

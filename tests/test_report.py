@@ -67,6 +67,16 @@ def test_codes_have_one_form(code: str) -> None:
         Finding(code, "tip", "x")
 
 
+@pytest.mark.parametrize(("wrong", "argument"), [
+    ({"code": 3}, "code"), ({"code": None}, "code"), ({"message": 3}, "message"), ({"evidence": [1]}, "evidence"),
+    ({"next": "do it"}, "next")])
+def test_parts_of_a_finding_that_cannot_be(wrong: dict[str, Any], argument: str) -> None:
+    parts: dict[str, Any] = {"code": "TST001", "severity": "tip", "message": "A sentence."}
+    with pytest.raises(BadInputError, match=f"`{argument}` must be") as caught:
+        Finding(**parts | wrong)
+    assert "\n" not in str(caught.value)
+
+
 def test_an_unknown_severity_is_said() -> None:
     with pytest.raises(UnknownNameError, match="`severity` must be one of the known names. Got 'warning'"):
         Finding("TST001", "warning", "x")  # type: ignore[arg-type]
@@ -224,6 +234,44 @@ def test_a_report_comes_back(report: Report) -> None:
 def test_what_is_no_report_is_said(text: str) -> None:
     with pytest.raises(BadInputError):
         Report.from_json(text)
+
+
+@pytest.mark.parametrize("text", [
+    None, 3, b"x\xff", '{"schema": "x", "type": "Report", "module": "m", "fields": {}}',
+    '{"schema": 1, "type": ["Report"], "module": "m", "fields": {}}',
+    '{"schema": 1, "type": "Report", "module": "m", "fields": [1]}',
+    '{"schema": 1, "type": "Report", "module": "m", "fields": {}}',
+    '{"schema": 1, "type": "Report", "module": "m", "fields": {"zz": 1}}',
+    '{"schema": 1, "type": "NoSuch", "module": "ml_lifecycle.nowhere", "fields": {}}',
+    '{"schema": 1, "type": "Report", "module": "m", "fields": {"frame": {"$frame": [3]}}}',
+    '{"schema": 1, "type": "Report", "module": "m", "fields": {"frame": 3}}',
+])
+def test_a_damaged_report_is_said_in_one_line(text: Any) -> None:
+    with pytest.raises(BadInputError) as caught:
+        Report.from_json(text)
+    assert "\n" not in str(caught.value)
+
+
+def test_frames_that_cannot_be_reported() -> None:
+    twice = pd.DataFrame([[1, 2]], columns=["a", "a"])
+    for call in (lambda: Report(frame=twice), lambda: _json.dump({"inner": twice})):
+        with pytest.raises(BadInputError, match="`frame` must have distinct column names. Got 'a' more than once"):
+            call()
+    wrong: Any = None
+    with pytest.raises(BadInputError, match="`frame` must be a pandas DataFrame"):
+        Report(frame=wrong)
+    wrong = ("a sentence",)
+    with pytest.raises(BadInputError, match="`findings` must be findings"):
+        Report(frame=pd.DataFrame(), findings=wrong)
+
+
+@pytest.mark.parametrize("names", [
+    [0, 1], [1, "1"], ["a", 2.5], [("a", 1), ("a", 2)], list(pd.date_range("2024-01-01", periods=2))])
+def test_column_names_keep_their_type(names: list[Any]) -> None:
+    frame = pd.DataFrame([[1, 2]], columns=pd.Index(names))
+    back = Report.from_json(Report(frame=frame).to_json()).frame
+    assert list(back.columns) == list(frame.columns)
+    assert [type(n) for n in back.columns] == [type(n) for n in frame.columns]
 
 
 def test_a_newer_or_an_unknown_report_is_said(report: Report) -> None:

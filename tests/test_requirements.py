@@ -310,6 +310,11 @@ def test_forms_of_tables():
     ([{"name": "a", "f11": 0.9}], "must have a column 'f1', which is optimized. Did you mean 'f11'? Columns: f11."),
     ([{"name": "a", "f1": "good"}], "`candidates['f1']` must hold numbers. Got 'good'"),
     ([row("a", 0.9, -0.1)], "`candidates['f1_low']` must not lie above 'f1_high'"),
+    ([row("a", 0.9, f1_low=0.5, f1_high=0.6)], "`candidates['f1']` must lie within its own interval. Got 0.9 for 'a', whose"),
+    ([row("a", 0.3, f1_low=0.5, f1_high=0.6)], "Got 0.3 for 'a', whose interval is 0.5 to 0.6. Take the value and its bounds"),
+    ([row("b", 0.3), row("a", 1.7)], "`candidates['f1']` must be between 0 and 1. Got 1.7 for 'a'. If it is in per cent"),
+    ([row("a", 90.0)], "Got 90 for 'a'. If it is in per cent, write 0.9."),
+    ([row("a", -0.1)], "must be between 0 and 1. Got -0.1 for 'a'. Measure it again, or leave it empty."),
     ([3], "Got a list with int"),
     (3, "Got int"),
     ({"a": 1}, "Got dict"),
@@ -318,6 +323,57 @@ def test_forms_of_tables():
 def test_tables_that_cannot_be_judged(table, words):
     with pytest.raises(BadInputError, match=re.escape(words)):
         Requirements("f1").judge(table)
+
+
+@pytest.mark.parametrize(("wish", "table", "words"), [
+    (Requirements("f1", {"latency_ms": "<= 10"}), [row("a", 0.9, latency_ms=-3)],
+     "`candidates['latency_ms']` must be at least 0. Got -3 for 'a'"),
+    (Requirements("r2"), [{"name": "a", "r2": 1.5}], "`candidates['r2']` must be at most 1. Got 1.5 for 'a'"),
+    (Requirements("f1", {"cost": "< 1"}), [row("a", 0.9, cost=5, cost_low=1, cost_high=2)],
+     "`candidates['cost']` must lie within"),
+])
+def test_values_that_cannot_be(wish, table, words):
+    with pytest.raises(BadInputError, match=re.escape(words)):
+        wish.judge(table)
+
+
+def test_bounds_that_round_to_the_value_and_infinite_ones_are_fine():
+    nearly = [{"name": "a", "f1": 0.1 + 0.2, "f1_low": 0.3, "f1_high": 0.3}]
+    assert Requirements("f1").judge(nearly).winner == "a"
+    assert Requirements("rmse").judge([{"name": "a", "rmse": math.inf}, {"name": "b", "rmse": 1.0}]).qualified == ("b", "a")
+
+
+# ---- names, however they are spelled
+
+def test_known_quantities_are_found_however_they_are_spelled():
+    wish = Requirements("F1", {"Latency ms": "<= 10"})
+    assert wish == Requirements("f1", {"latency_ms": "<= 10"})
+    assert Requirements({"ROC AUC": 1, "Recall": 1}).weights == {"roc_auc": 0.5, "recall": 0.5}
+    report = Requirements("f1").judge([{"name": "a", "F1": 0.9, "F1_low": 0.8, "F1_high": 1.0}])
+    assert report.frame.loc[0, ["score", "low", "high"]].tolist() == [0.9, 0.8, 1.0]
+    own = Requirements("F1", greater_is_better=True)
+    assert own.optimize == "F1"
+    assert own.judge([{"name": "a", "F1": 90, "f1": 0.5}]).frame["score"].tolist() == [90]
+
+
+@pytest.mark.parametrize(("call", "words"), [
+    (lambda: Requirements("recal"), "or choose a known one. Did you mean 'recall'? Metrics: accuracy"),
+    (lambda: Requirements({"f1": 1, "F1": 2}), "`optimize` must name each quantity once. Got ['f1', 'F1']"),
+    (lambda: Requirements("f1", {"recall": "> 0.1", "Recall": "> 0.2"}), "`satisfice` must name each quantity once"),
+])
+def test_names_that_are_not_clear(call, words):
+    with pytest.raises(BadInputError, match=re.escape(words)):
+        call()
+
+
+@pytest.mark.parametrize(("text", "form"), [
+    ("<= 1,5", "Write '<= 1.5'."), ("<= 1,000", "Write '<= 1000'."), ("<= 1,000,000 ms", "Write '<= 1000000 ms'."),
+    (" >= 0,75 ", "Write '>= 0.75'."), ("<= 1.000,5", "Write '<= 10', '>= 0.9', '< 5' or '> 1'."),
+])
+def test_a_comma_in_a_number_shows_the_form(text, form):
+    with pytest.raises(BadInputError, match=re.escape("must be a threshold with a decimal point")) as caught:
+        Requirements("f1", {"latency_ms": text})
+    assert str(caught.value).endswith(form)
 
 
 def test_the_report_reads_back_and_shows_itself():

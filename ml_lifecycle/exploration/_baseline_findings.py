@@ -130,19 +130,22 @@ def rules_of_thumb(table: Table, second: Finding) -> list[Finding]:
     best = ahead[0] if ahead else trained[0]
     difference, p = compared[best.name]
     model = second.evidence["best"] if second.severity == "passed" else table.simplest.name
-    numbers = evidence(table, difference, p, heuristic=rule.name, best=best.name, model=model, compared=len(trained))
-    how = f"{by_how_much(difference, p)}; {table.size}"
-    most = max(d.high for d, _ in compared.values()) if all(np.isfinite(d.high) for d, _ in compared.values()) else np.inf
-    if most < table.points(rule):  # for every model: so the one that happens to be best is not picked out
-        what = f"No trained model beats the rule {rule.name!r} ({number(rule.score)}): the best, {best.name}, is worse: {how}." \
-            if most < 0 else f"No trained model is worth more than the rule {rule.name!r} ({number(rule.score)}): the best, " \
-            f"{best.name}, differs from it by {how}: less than a point at best."
+    kept = compared[model][0].high < table.points(rule)  # the rule is shown to be as good as what would take its place
+    numbers = evidence(table, difference, p, heuristic=rule.name, best=best.name, choice=rule.name if kept else model,
+                       compared=len(trained))
+    how, said = f"{by_how_much(difference, p)}; {table.size}", f"{rule.name!r} ({number(rule.score)})"
+    highs = [d.high for d, _ in compared.values()]  # of every model: so the one that happens to be best is not picked out
+    if all(high < table.points(rule) for high in highs):
+        what = f"No trained model beats the rule {said}: the best, {best.name}, is worse: {how}." if max(highs) < 0 else \
+            f"No trained model is worth more than the rule {said}: the best, {best.name}, differs from it by {how}: less than " \
+            "a point at best."
         return [Finding("BAS004", "issue", what, numbers,
                         NextStep("start with the rule, and give the models what it knows as a feature", "data"))]
     if ahead:
-        return [Finding("BAS004", "passed", f"{best.name} beats the rule {rule.name!r} ({number(rule.score)}) by {how}.", numbers)]
-    return [Finding("BAS004", "tip", f"Cannot tell whether {best.name} is better or worse than the rule {rule.name!r}: the "
-                    f"difference is {how}. Go on with {model} until it can be told.", numbers, tell_more(table), undecided=True)]
+        return [Finding("BAS004", "passed", f"{best.name} beats the rule {said} by {how}.", numbers)]
+    until = f"{'Keep the rule' if kept else f'Go on with {model}'} until it can be told."
+    return [Finding("BAS004", "tip", f"Cannot tell whether {best.name} is better or worse than the rule {said}: the difference "
+                    f"is {how}. {until}", numbers, tell_more(table), undecided=True)]
 
 
 def failures(table: Table) -> list[Finding]:

@@ -33,13 +33,17 @@ def as_table(X: Any, argument: str = "X") -> Any:
         return pd.DataFrame.from_records(X)
     if isinstance(X, (list, tuple)) and X and all(isinstance(text, str) for text in X):
         return pd.DataFrame({"text": list(X)})
-    values = np.asarray(X)
+    try:
+        values = np.asarray(X)
+    except ValueError:
+        raise BadInputError(f"`{argument}` must have the same number of columns in every row. Got rows of several lengths. "
+                            "Fill the short ones up.") from None
     if values.ndim == 1 and values.dtype.kind in "OUST":
         return pd.DataFrame({"text": values})
     if values.ndim < 2:
-        got = "None" if X is None else f"an array of shape {values.shape}"
-        raise BadInputError(f"`{argument}` must have rows and columns. Got {got}. "
-                            "Hand one column over as X.reshape(-1, 1).")
+        got, remedy = ("None", "Pass a frame or an array of the features.") if X is None else \
+            (f"an array of shape {values.shape}", "Hand one column over as X.reshape(-1, 1).")
+        raise BadInputError(f"`{argument}` must have rows and columns. Got {got}. {remedy}")
     values = values.reshape(len(values), int(np.prod(values.shape[1:])))
     return pd.DataFrame(values).infer_objects() if values.dtype.kind not in "buif" else values
 

@@ -74,6 +74,7 @@ def _one_a_row(values: Any, argument: str) -> pd.Series:
             array = np.asarray(values)
         except ValueError:  # lists of several lengths
             array = np.empty((0, 0))
+        array = array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
         if array.ndim != 1:
             got = f"shape {array.shape}" if array.size else f"{type(values).__name__}, not one value a row"
             raise BadInputError(f"`{argument}` must have one value for each row, in one column. Got {got}. "
@@ -84,7 +85,7 @@ def _one_a_row(values: Any, argument: str) -> pd.Series:
 
 
 def _no_lists(column: Any, argument: str) -> None:
-    if getattr(column, "dtype", None) != object:
+    if not pd.api.types.is_object_dtype(column):
         return
     for row, value in enumerate(column):
         if pd.api.types.is_list_like(value):
@@ -108,6 +109,8 @@ def target_of(y: Any, rows: int, fewest: int) -> tuple[Any, list[Any]]:
     if any(isinstance(value, (complex, np.complexfloating)) for value in found):
         raise BadInputError("`y` must hold labels or real numbers. Got complex numbers. "
                             "Predict their real part, y.real, or their size, abs(y).")
+    if any(isinstance(value, bytes) for value in found):
+        raise BadInputError("`y` must hold labels or numbers. Got bytes. Decode them: np.char.decode(y).")
     if len(found) < 2:
         raise BadInputError(f"`y` must have at least two different values. Got {found[0]!r} in every row.")
     return column, found
@@ -115,7 +118,7 @@ def target_of(y: Any, rows: int, fewest: int) -> tuple[Any, list[Any]]:
 
 def _no_times(column: Any) -> None:
     dtype = column.dtype.categories.dtype if isinstance(column.dtype, pd.CategoricalDtype) else column.dtype
-    kind = pd.api.types.infer_dtype(column) if dtype == object else str(dtype).split("[")[0]
+    kind = pd.api.types.infer_dtype(column) if pd.api.types.is_object_dtype(dtype) else str(dtype).split("[")[0]
     if kind not in _POINTS_IN_TIME and not isinstance(dtype, (pd.PeriodDtype, pd.DatetimeTZDtype)):
         return
     spans = kind.startswith("timedelta")
@@ -169,7 +172,7 @@ def label_of(positive: Any, classes: Sequence[Any]) -> Any:
     if np.ndim(positive):
         raise BadInputError(f"`positive` must be one label. Got {positive!r:.80}. Labels: {', '.join(map(str, classes[:12]))}.")
     if positive not in classes:
-        alike = [label for label in classes if str(label) == str(positive)]
+        alike = [label for label in classes if str(label).strip() == str(positive).strip()]
         if len(alike) == 1:
             return alike[0]
     one_of(positive, classes, "positive", noun="Labels")

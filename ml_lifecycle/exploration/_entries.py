@@ -11,7 +11,7 @@ from sklearn.dummy import DummyClassifier, DummyRegressor
 
 from ..foundation import _roles, _scores
 from ..foundation.dataset import load_dataset
-from ..foundation.errors import BadInputError, UnknownNameError, did_you_mean, one_of
+from ..foundation.errors import BadInputError, did_you_mean, one_of
 from ..foundation.intervals import bootstrap_interval
 from ..foundation.metrics import get_metric
 from . import _columns, _edge
@@ -73,7 +73,8 @@ def _from_dataset(data: Any, metric: Any, task: Any, groups: Any, time: Any, pos
 
 
 def _names(value: Any) -> tuple[Any, ...]:
-    return (value,) if isinstance(value, str) else tuple(value or ())
+    return (value,) if isinstance(value, str) else tuple(_edge.several(
+        value, "text", "a name of a column, or several", "Write text=['note']."))
 
 
 def _problem(X: Any, y: Any, metric: Any, task: str | None, positive: Any) -> Problem:
@@ -129,7 +130,8 @@ def as_models(models: Any, asked: Asked, seed: int) -> list[Candidate]:
     usual: dict[str, Any] = {}
     chosen = [models] if isinstance(models, str) or hasattr(models, "fit") else models
     if chosen is not None and not isinstance(chosen, Mapping):
-        chosen = _edge.several(chosen, "models", "estimators, names of default ones, or None", "Write models=[LogisticRegression()].")
+        chosen = _edge.several(chosen, "models", "estimators, names of default ones, or None",
+                               "Write models=[LogisticRegression()].")
     if chosen is None or (not isinstance(chosen, Mapping) and any(isinstance(model, str) for model in chosen)):
         usual = default_models(asked.problem.task, asked.problem.X, time=asked.time, text=asked.text, seed=seed)
     if chosen is None:
@@ -195,10 +197,11 @@ class Quoted:
 def as_published(published: Iterable[Any]) -> list[Quoted]:
     """Published results; each says where it was published."""
     items = [published] if isinstance(published, Mapping) else _edge.several(
-        published, "published", "dicts with 'name', 'score' and 'source'", 'Write published=[{"name": ..., "score": ..., "source": ...}].')
+        published, "published", "dicts with 'name', 'score' and 'source'", "Write published=[{'name': ..., 'score': 0.9, ...}].")
     found = []
     for item in items:
-        if not isinstance(item, Mapping) or not {"name", "score", "source"} <= {k for k in item if item[k] is not None and str(item[k])}:
+        given = {k for k in item if item[k] is not None and str(item[k])} if isinstance(item, Mapping) else set()
+        if not {"name", "score", "source"} <= given:
             raise BadInputError("`published` must be dicts with 'name', 'score' and 'source' (where it can be read up), and "
                                 f"if known 'low', 'high' and 'n'. Got {item!r:.120}.")
         found.append(Quoted(str(item["name"]), "published", source=str(item["source"]), **_quoted(item, "published")))

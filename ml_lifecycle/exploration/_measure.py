@@ -154,7 +154,8 @@ def _measured(problem: Problem, candidate: Candidate, fold: Pair, seed: int, alo
     done = {"score": float(np.mean([problem.metric.score(truth, answer) for answer in answers])),
             "fit_seconds": seconds, "predict_ms": one_row_ms(ask, features)}
     if alone:
-        found = [bootstrap_interval(problem.metric, truth, answer, seed=seed) for answer in answers]
+        resamples = 300 if len(answers) == 1 else 100  # of each answer
+        found = [bootstrap_interval(problem.metric, truth, answer, n_boot=resamples, seed=seed) for answer in answers]
         done["score"], done["low"], done["high"] = mean_interval(found)
     return done
 

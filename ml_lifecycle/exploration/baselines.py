@@ -110,7 +110,7 @@ class BaselineReport(Report):
             return self.best, self.answer
         first, second, rule = (self._found(f"BAS00{i}") for i in (1, 2, 4))
         if rule is not None and rule.severity != "passed":
-            return str(rule.evidence["heuristic" if rule.severity == "issue" else "model"]), rule.message
+            return str(rule.evidence["heuristic" if rule.severity == "issue" else "choice"]), rule.message
         if first is not None and first.severity == "issue":
             return str(first.evidence["trivial"]), first.message
         if second is not None and second.severity != "not applicable":

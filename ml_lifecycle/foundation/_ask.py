@@ -26,12 +26,11 @@ def plainly() -> Iterator[None]:
 
 
 def ask(model: Any, method: str, X: Any) -> Any:
-    """What `method` of the model says about `X`; raises BadInputError when the model is not fitted, or raises itself."""
+    """What `method` of the model says about `X`; raises BadInputError when the model is not fitted."""
     from sklearn.exceptions import NotFittedError
 
     try:
-        with plainly():
-            return getattr(model, method)(X)
+        return getattr(model, method)(X)
     except NotFittedError as error:
         raise BadInputError(f"`model` must be fitted. Got {type(model).__name__} that is not: {error} "
                             "Call model.fit(X_train, y_train) first.") from None

@@ -83,9 +83,9 @@ def unseen(rows: Rows, level: float) -> float:
 
 def at_the_edge(value: float, best: float, rows: Rows, level: float) -> tuple[float, float] | None:
     """Bounds of a perfect score, or of the worst there is; None for any other score."""
-    near = 1e-12 * max(1.0, abs(best))
     if not (np.isfinite(best) and np.isfinite(rows.worst)):
         return None
+    near = 1e-12 * abs(rows.worst - best)
     share = unseen(rows, level) ** (1 / rows.root)
     if abs(value - best) <= near:
         other = best + share * (rows.worst - best)

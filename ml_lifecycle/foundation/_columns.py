@@ -11,7 +11,8 @@ import pyarrow as pa
 from . import _dates, _version
 from ._notes import Ask, Log, Note
 from ._strings import boolean, from_strings, number, timed
-from ._tables import Coded, Raw, shown
+from ._tables import Coded, Raw
+from ._words import shown
 from .errors import BadInputError
 
 _STRINGS = pd.Series(["a"]).dtype  # what this pandas holds strings in
@@ -81,6 +82,8 @@ def check_not_empty(names: list[str], where: str = "") -> None:
 def _typed(column: Any, ask: Ask) -> tuple[pd.Series, str]:
     if isinstance(column, Coded):
         return from_strings(column, ask)
+    if isinstance(column.dtype, pd.ArrowDtype):  # held as Arrow does: what the same column of a Parquet file becomes
+        column = pa.chunked_array(pa.array(column)).to_pandas(date_as_object=False)
     dtype = column.dtype
     if isinstance(dtype, pd.CategoricalDtype):
         return _from_category(column, ask)
@@ -95,6 +98,8 @@ def _typed(column: Any, ask: Ask) -> tuple[pd.Series, str]:
     if pd.api.types.is_complex_dtype(dtype):
         raise BadInputError(f"`data` must hold real numbers. Got complex ones in {ask.name!r}. "
                             f'Leave it out: drop=("{ask.name}",) or --drop {ask.name}')
+    if getattr(dtype, "kind", "") == "u" and bool((column.dropna() >= 2**63).any()):
+        return _from_objects(column.astype(object), ask)
     if pd.api.types.is_numeric_dtype(dtype):
         return timed(number(column, ask), ask)
     return _from_objects(column, ask)
@@ -107,6 +112,8 @@ def _from_objects(column: pd.Series, ask: Ask) -> tuple[pd.Series, str]:
         return pd.Series(np.nan, index=column.index), "number"
     if found == "boolean":
         return boolean(column), "boolean"
+    if found in ("integer", "mixed-integer") and _too_long(column):
+        found = "mixed"
     if found in ("integer", "floating", "mixed-integer-float", "decimal"):
         return timed(number(pd.to_numeric(column.astype("float64") if found == "decimal" else column), ask), ask)
     if found in ("datetime", "datetime64", "date"):
@@ -124,15 +131,27 @@ def _from_objects(column: pd.Series, ask: Ask) -> tuple[pd.Series, str]:
     return from_strings(Coded(codes, pa.array(_clean_text(uniques), pa.string())), ask)
 
 
+def _too_long(column: pd.Series) -> bool:
+    """Whether there are whole numbers that an int64 does not hold: labels, as they are in a file."""
+    return any(isinstance(v, int) and not -2**63 <= v < 2**63 for v in column)
+
+
 def _clean_text(values: Any) -> list[str]:
     """Strings that can be written as UTF-8: halves of surrogate pairs become question marks."""
     return [str(v).encode("utf-8", "replace").decode() for v in values]
 
 
 def _from_category(column: pd.Series, ask: Ask) -> tuple[pd.Series, str]:
-    known = column.cat.categories
-    if pd.api.types.infer_dtype(known) not in ("string", "empty"):
-        return column, "category"
+    plain = _version.uncategorised(column)
+    if not isinstance(plain.dtype, pd.CategoricalDtype):  # of numbers, booleans or dates: as from a file
+        if ask.target:
+            return column, "category"
+        values, kind = _typed(plain, ask)
+        ask.log.add("DSC011", f"`{ask.name}` came as a category and is read as {kind}, as from a file. Make its values "
+                              "text to keep them labels.")
+        return values, kind
+    known = pd.Index([str(label) for label in column.cat.categories], dtype=object)
+    column = column.cat.rename_categories(known) if known.is_unique else column
     used = np.unique(column.cat.codes.to_numpy())
     coded = Coded(column.cat.codes.to_numpy().astype(np.int64), pa.array(_clean_text(known), pa.string()))
     values, kind = from_strings(coded, ask)

@@ -18,6 +18,7 @@ MONTH = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*"
 NAMED = (rf"(?i)^(?:\d{{1,2}}[ -]{MONTH}[ -]\d{{4}}|{MONTH} \d{{1,2}},? \d{{4}}){CLOCK}$|^\d{{1,2}}-{MONTH}-\d{{2}}$|"
          rf"^{MONTH}[ -]\d{{4}}$|^\d{{4}}[ -]{MONTH}$")
 QUARTER = r"^\d{4}[ -]?Q[1-4]$"
+SPAN = r"^-?\d+ days [+-]?\d{2}:\d{2}:\d{2}(?:\.\d+)?$"  # as pandas writes a duration
 LOOSE = r"^\d{4}-\d{2}$"  # a month, or a season such as 2011-12: only where times are asked for
 
 
@@ -43,6 +44,16 @@ def nanoseconds(values: pd.Series) -> pd.Series:
 def spread(values: pd.Series, codes: np.ndarray) -> pd.Series:
     """The times of distinct values put back on their rows; code -1 is missing."""
     return values.take(np.where(codes < 0, 0, codes)).reset_index(drop=True).where(pd.Series(codes >= 0))
+
+
+def durations(values: pa.Array) -> np.ndarray | None:
+    """The seconds of durations that pandas wrote, such as `1 days 02:30:00`; None unless every string is one."""
+    if not pc.all(pc.match_substring_regex(values, SPAN)).as_py():
+        return None
+    try:
+        return pd.to_timedelta(pd.Series(values.to_pylist())).dt.total_seconds().to_numpy()
+    except (ValueError, OverflowError):
+        return None
 
 
 def from_numbers(numbers: pd.Series) -> pd.Series | None:

@@ -10,7 +10,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ._words import shown
+from .errors import BadInputError
+
 SCHEMA = 1  # raised when a file written before can no longer be read as it is
+
+
+def check_frame(frame: Any) -> None:
+    """Raise one clear line unless a report can hold and write the frame."""
+    if not isinstance(frame, pd.DataFrame):
+        raise BadInputError(f"`frame` must be a pandas DataFrame. Got {shown(frame)}. Wrap it: pandas.DataFrame(...).")
+    twice = list(dict.fromkeys(frame.columns[frame.columns.duplicated()]))
+    if twice:
+        raise BadInputError(f"`frame` must have distinct column names. Got {', '.join(map(shown, twice[:5]))} more than "
+                            "once. Rename the copies.")
 
 
 def plain(value: Any) -> Any:
@@ -33,7 +46,8 @@ def plain(value: Any) -> Any:
 def _tagged(value: Any) -> Any:
     """The value in JSON's own types; what JSON lacks is tagged with a key that starts with a dollar sign."""
     if isinstance(value, pd.DataFrame):
-        return {"$frame": [{"name": str(n), "dtype": str(value[n].dtype), "values": _tagged(list(value[n]))}
+        check_frame(value)
+        return {"$frame": [{"name": _tagged(plain(n)), "dtype": str(value[n].dtype), "values": _tagged(list(value[n]))}
                            for n in value.columns], "rows": len(value)}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {f.name: _tagged(getattr(value, f.name)) for f in dataclasses.fields(value)}
@@ -64,7 +78,7 @@ def _untagged(value: Any) -> Any:
     if "$number" in value:
         return float(value["$number"])
     if "$frame" in value:
-        columns = {c["name"]: _column(c["dtype"], _untagged(c["values"])) for c in value["$frame"]}
+        columns = {tuples(_untagged(c["name"])): _column(c["dtype"], _untagged(c["values"])) for c in value["$frame"]}
         return pd.DataFrame(columns, index=pd.RangeIndex(value["rows"]))
     return {key.removeprefix("$"): _untagged(item) for key, item in value.items()}
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import numpy as np
 
-
 @contextlib.contextmanager
 def undisturbed() -> Iterator[None]:
     """Python's and numpy's random state come back afterwards, whatever a model draws."""

@@ -11,7 +11,7 @@ import pandas as pd
 from . import _scores
 from ._columns import check_not_empty
 from ._notes import Note
-from ._tables import count, shown
+from ._words import count, shown
 from .errors import BadInputError, UnknownNameError, did_you_mean, one_of
 
 TASKS = ("classification", "regression")
@@ -65,6 +65,7 @@ def many_names(value: object, known: Sequence[str], argument: str) -> tuple[str,
     if isinstance(value, str):
         whole = value.strip()
         return (whole,) if whole in known else tuple(part.strip() for part in whole.split(",") if part.strip())
+    value = (value,) if isinstance(value, (int, np.integer)) and not isinstance(value, bool) else value
     if not isinstance(value, Iterable):
         raise BadInputError(f"`{argument}` must be column names. Got {shown(value)}.")
     names = (one_name(part, argument) for part in value)

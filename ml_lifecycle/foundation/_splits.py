@@ -6,7 +6,7 @@ Parts are numbered 0 (train), 1 (validation), 2 (test); -1 is set aside.
 import numpy as np
 import pandas as pd
 
-from ._tables import count
+from ._words import count
 from .errors import BadInputError
 
 PARTS = ("train", "val", "test")

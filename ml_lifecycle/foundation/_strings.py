@@ -7,7 +7,8 @@ import pyarrow.compute as pc
 
 from . import _dates
 from ._notes import Ask
-from ._tables import Coded, count, shown
+from ._tables import Coded
+from ._words import count, shown
 
 MISSING = ("", "?", "na", "n/a", "#n/a", "#na", "nan", "nat", "null", "<na>", "-", "--", ".")  # in lower case
 MOST_LABELS = 10  # distinct numbers up to which those of a target are taken for labels
@@ -34,6 +35,10 @@ def from_strings(column: Coded, ask: Ask) -> tuple[pd.Series, str]:
     if counts[parsed].sum() >= ENOUGH * total and not labels and not _is_code(column.values):
         _say_left_out(column.values, counts, ~parsed, "numbers", "DSC004", ask)
         return timed(number(_spread(numbers, column.codes), ask), ask)
+    spans = _dates.durations(column.values)
+    if spans is not None:
+        ask.log.add("DSC011", f"`{ask.name}` holds durations; they are read as seconds.")
+        return _spread(spans, column.codes), "number"
     dates = _dates.from_strings(column.values, counts, asked=ask.time)
     if dates is not None:
         _say_left_out(column.values, counts, dates.values.isna().to_numpy(), "dates", "DSC007", ask)
@@ -79,10 +84,11 @@ def _numbers(values: pa.Array, decimal: str) -> tuple[np.ndarray, np.ndarray]:
     out = np.full(len(values), np.nan)
     spelled = values.filter(pa.array(finite))
     if len(spelled):
-        whole = bool(pc.all(pc.match_substring_regex(spelled, r"^[+-]?\d{1,18}$")).as_py())
-        if whole and finite.all():
-            return pc.cast(pc.replace_substring_regex(spelled, r"^\+", ""), pa.int64()).to_numpy(), finite
-        out[finite] = pc.cast(pc.replace_substring_regex(spelled, r"^\+", ""), pa.float64()).to_numpy()
+        spelled = pc.replace_substring_regex(spelled, r"^\+", "")
+        whole = finite.all() and bool(pc.all(pc.match_substring_regex(spelled, r"^-?\d{1,19}$")).as_py())
+        if whole and all(_fits(text) for text in _long(spelled)):
+            return pc.cast(spelled, pa.int64()).to_numpy(), finite
+        out[finite] = pc.cast(spelled, pa.float64()).to_numpy()
     if infinite.any():
         minus = np.asarray(pc.starts_with(values, "-"), dtype=bool)
         out[infinite] = np.where(minus[infinite], -np.inf, np.inf)
@@ -102,8 +108,17 @@ def _replace_commas(values: pa.Array) -> pa.Array:
 def _is_code(values: pa.Array) -> bool:
     """Digits that are no quantity: with leading zeros (postcodes), or too long for a number."""
     zeros = pc.match_substring_regex(values, r"^0\d+$")
-    long = pc.match_substring_regex(values, r"^\d{19,}$")
-    return bool(pc.any(zeros).as_py() or pc.any(long).as_py())
+    return bool(pc.any(zeros).as_py()) or not all(_fits(text) for text in _long(values))
+
+
+def _long(values: pa.Array) -> list[str]:
+    """The whole numbers of so many digits that an int64 may not hold them."""
+    return values.filter(pc.match_substring_regex(values, r"^[+-]?\d{19,}$")).to_pylist()
+
+
+def _fits(text: str) -> bool:
+    """Whether an int64 holds the whole number that a string spells."""
+    return len(text) <= 20 and -2**63 <= int(text) < 2**63
 
 
 def _say_left_out(values: pa.Array, counts: np.ndarray, out: np.ndarray, what: str, code: str, ask: Ask) -> None:
@@ -153,8 +168,9 @@ def boolean(column: pd.Series) -> pd.Series:
 
 def number(column: pd.Series, ask: Ask) -> pd.Series:
     """As int64 where every value is whole and none missing, as float64 otherwise; infinities are missing."""
+    column = _shortest(column)
     kind = getattr(column.dtype, "kind", "O")
-    if kind in "iu" and not column.isna().any() and not (kind == "u" and column.max() >= 2**63):
+    if kind in "iu" and not column.isna().any():
         return column.astype("int64")
     array = column.to_numpy(dtype="float64", na_value=np.nan)
     infinite = np.isinf(array)
@@ -162,3 +178,14 @@ def number(column: pd.Series, ask: Ask) -> pd.Series:
         ask.log.add("DSC006", f"{count(int(infinite.sum()), 'infinite value')} of `{ask.name}` set to missing.")
         array = np.where(infinite, np.nan, array)
     return pd.Series(array, index=column.index)
+
+
+def _shortest(column: pd.Series) -> pd.Series:
+    """Single and half precision as the shortest decimals that tell them, as a file has them: 0.1, not 0.100000001."""
+    if column.dtype.kind != "f" or column.dtype.itemsize >= 8:
+        return column
+    array = column.to_numpy(dtype=f"float{8 * column.dtype.itemsize}", na_value=np.nan)
+    if array.itemsize == 2:
+        distinct, place = np.unique(array, return_inverse=True)
+        return pd.Series(distinct.astype(str).astype("float64")[place], index=column.index)
+    return pd.Series(pc.cast(pc.cast(pa.array(array), pa.string()), pa.float64()).to_numpy(), index=column.index)

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
+from ._words import shown
 from .errors import BadInputError, UnknownNameError, did_you_mean
 
 TEXT_SUFFIXES = (".csv", ".tsv", ".txt")
@@ -45,18 +46,6 @@ class Raw:
     rows: int
     decimal: str = "."  # the mark before decimals in strings: "." or ","
     notes: tuple[str, ...] = field(default=())
-
-
-def shown(value: object, most: int = 60) -> str:
-    """A value for a message: on one line and not longer than `most` characters."""
-    value = str(value) if isinstance(value, Path) else value.item() if isinstance(value, np.generic) else value
-    text = repr(value)
-    return text if len(text) <= most else text[: most - 1] + "…"
-
-
-def count(number: int, noun: str) -> str:
-    """A number of things, such as `1 row` or `2,000 rows`."""
-    return f"{number:,} {noun}" + ("s" if number != 1 else "")
 
 
 def suffix_of(path: Path) -> str:

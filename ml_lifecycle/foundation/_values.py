@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from ._scores import Array, Rows, lexical, mean_loss, one_column, ratio, same_length
 from .errors import BadInputError
@@ -26,6 +27,16 @@ def valued(y: Any, predictions: "Predictions") -> tuple[Array, Array]:
     said = np.asarray(one_column(predictions.values, "predictions.values"), dtype=float)
     same_length(len(truth), len(said))
     return truth, said
+
+
+def continuous(values: Any) -> float | None:
+    """A number with a fraction among `values`, which no label has; None when there is none."""
+    column = pd.Series(one_column(values, "y")).infer_objects()
+    if not pd.api.types.is_float_dtype(column.dtype):
+        return None
+    found = column.to_numpy(dtype=float, na_value=np.nan)
+    found = found[np.isfinite(found) & (found != np.round(found))]
+    return float(found[0]) if len(found) else None
 
 
 def numbers(said: Any) -> Array:

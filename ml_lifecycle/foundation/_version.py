@@ -1,11 +1,29 @@
 """The content of a frame as one hash: the same wherever and however the same values are held."""
 
 import hashlib
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 EXACT = 2.0 ** 63  # whole numbers below it are hashed as whole numbers, whatever type holds them
+
+
+def uncategorised(values: pd.Series) -> pd.Series:
+    """Categories that are numbers, booleans or dates as such; other columns as they are."""
+    if not isinstance(values.dtype, pd.CategoricalDtype):
+        return values
+    dtype: Any = values.cat.categories.dtype
+    if isinstance(dtype, pd.ArrowDtype) or pd.api.types.is_bool_dtype(dtype) or getattr(dtype, "kind", "O") in "iufmM":
+        missing = bool(values.isna().any())
+        if missing and pd.api.types.is_bool_dtype(dtype):
+            dtype = "boolean"
+        elif missing and isinstance(dtype, np.dtype) and dtype.kind in "iu":
+            dtype = "float64"
+        return values.astype(dtype)
+    if pd.api.types.infer_dtype(values.cat.categories) == "boolean":
+        return values.astype("boolean")
+    return values
 
 
 def kind_of(values: pd.Series) -> str:
@@ -33,6 +51,7 @@ def content_hash(
 
 def column_hash(values: pd.Series) -> bytes:
     """SHA-256 of one column's kind and values."""
+    values = uncategorised(values)
     kind = kind_of(values)
     digest = hashlib.sha256(kind.encode())
     for part in {"number": _number, "boolean": _boolean, "datetime": _datetime, "string": _string}[kind](values):
@@ -42,7 +61,7 @@ def column_hash(values: pd.Series) -> bytes:
 
 def _number(values: pd.Series) -> list[bytes]:
     if pd.api.types.is_extension_array_dtype(values.dtype):
-        values = values.astype("float64")
+        values = values.astype("int64" if values.dtype.kind in "i" and not values.isna().any() else "float64")
     array = values.to_numpy()
     if array.dtype.kind in "iu" and array.dtype != np.uint64:
         return [b"i", bytes(len(array) // 8 + 1), array.astype("<i8").tobytes()]
@@ -76,7 +95,7 @@ def _string(values: pd.Series) -> list[bytes]:
     else:
         codes, uniques = pd.factorize(values)
         distinct = list(uniques)
-    texts = [(v if isinstance(v, str) else repr(v)).encode("utf-8", "surrogatepass") for v in distinct]
+    texts = [(v if isinstance(v, str) else str(v)).encode("utf-8", "surrogatepass") for v in distinct]
     return [codes.astype("<i8").tobytes(), str([len(t) for t in texts]).encode(), *texts]
 
 

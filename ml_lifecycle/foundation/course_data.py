@@ -227,9 +227,12 @@ class DataDescription(Report):
 
 
 def describe_data(
-    dataset: "Dataset",  # what `load_dataset` gave
-) -> DataDescription:
+    dataset: Any,  # what `load_dataset` gave; or what it takes, to be loaded with no more said
+) -> DataDescription:  # raises BadInputError or UnknownNameError, one line, for what cannot be loaded
     """Say what each column is, what is missing, and what was decided when the data were read."""
+    from ml_lifecycle.foundation.dataset import load_dataset
+
+    dataset = load_dataset(dataset)
     findings = [Finding(getattr(note, "code", "DSC011"), "tip", str(note), next=_NEXT.get(getattr(note, "code", "")))
                 for note in dataset.notes]
     frame = pd.DataFrame([_column_row(dataset, name) for name in dataset.frame.columns])

@@ -179,7 +179,8 @@ def load_dataset(
         raise BadInputError(f"`n_rows` must be a number of rows from {_roles.FEWEST_ROWS}, or None. Got {n_rows!r}.")
     given = {"target": target, "time": time, "group": group, "text": text, "drop": drop, "task": task or None}
     if isinstance(data, Dataset):
-        changed = any(value is not None and value != () and value != "" for value in given.values())
+        changed = not all(value is None or (isinstance(value, (str, tuple, list)) and not value)
+                          for value in given.values())
         loaded = _with_roles(data, given) if changed else data
     else:
         raw, name, source = open_raw(data, encoding)

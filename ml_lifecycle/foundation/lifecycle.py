@@ -5,14 +5,15 @@
 # %% auto #0
 __all__ = ['STEPS', 'STATES', 'Step', 'find_step', 'LifecycleFigure', 'lifecycle_figure']
 
-# %% ../../nbs/foundation/lifecycle.ipynb #e4a20042
+# %% ../../nbs/foundation/lifecycle.ipynb #8c0be77b
 import hashlib
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from .errors import UnknownNameError, did_you_mean
+from ._words import shown
+from .errors import BadInputError, UnknownNameError, did_you_mean, one_of
 
 # %% ../../nbs/foundation/lifecycle.ipynb #82382413
 @dataclass(frozen=True)
@@ -89,14 +90,25 @@ def _box(step: Step, state: str, lit: bool) -> str:
             f'fill="{colour}">{mark}</text>')
 
 
+def _checked(states: Mapping[str, str]) -> dict[str, str]:
+    if not isinstance(states, Mapping):
+        raise BadInputError("`states` must be a dict, step -> state. "
+                            f"Got {shown(states)}. Write {{'data': 'passed'}}.")
+    for state in states.values():
+        one_of(state, STATES, "states", noun="States")
+    return {find_step(step).key: state for step, state in states.items()}
+
+
 def lifecycle_figure(
     current: int | str | None = None,  # the step to light, if any
-    states: Mapping[str, str] | None = None,  # step key -> one of STATES; the others are "open"
+    states: Mapping[str, str] | None = None,  # step -> a key of STATES; the others are "open"
     *,
     back: tuple[str, str] | None = None,  # (from step, to step): an arrow that sends the project back
-) -> LifecycleFigure:
+) -> LifecycleFigure:  # raises UnknownNameError for a step or a state that is none
     """Draw the seven steps as a loop, with where the project stands."""
-    states = dict(states or {})
+    states = _checked(states or {})
+    if back is not None and (isinstance(back, str) or not isinstance(back, Sequence) or len(back) != 2):
+        raise BadInputError(f"`back` must be two steps, (from, to). Got {shown(back)}. Write ('exploration', 'data').")
     lit = find_step(current).key if current is not None else None
     w, h = _BOX
     arrow = 'stroke="currentColor" stroke-opacity=".55" stroke-width="1.6" fill="none" marker-end="url(#mll-tip)"'

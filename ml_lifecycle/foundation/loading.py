@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 from . import _columns, _roles, _tables
+from ._words import shown
 from .course_data import COURSE, course_frame
 from .errors import BadInputError, UnknownNameError, did_you_mean
 
@@ -27,13 +28,13 @@ def _open_course(name: str) -> _tables.Raw:
 def _path(data: str | Path) -> Path:
     text = str(data).strip()
     if re.match(r"[a-z][a-z0-9+.-]+://", text, re.IGNORECASE):
-        raise BadInputError(f"`data` must lie on this machine. Got {_tables.shown(text)}. Download it, and pass the "
+        raise BadInputError(f"`data` must lie on this machine. Got {shown(text)}. Download it, and pass the "
                             "file.")
     path = Path(text).expanduser()
     bare = not path.exists() and len(path.parts) <= 1 and not path.suffix
     if bare:
         kinds = ", ".join(_tables.SUFFIXES)
-        raise UnknownNameError(f"`data` must be a course data set or a file ({kinds}). Got {_tables.shown(text)}, and "
+        raise UnknownNameError(f"`data` must be a course data set or a file ({kinds}). Got {shown(text)}, and "
                                f"no such file lies here. {did_you_mean(text, COURSE, noun='Course data sets')}")
     _tables.check_file(path)
     return path
@@ -52,7 +53,7 @@ def open_raw(
         remedy = "Wrap an array: pandas.DataFrame(array)." if hasattr(data, "shape") else \
             f"Course data sets: {', '.join(COURSE)}."
         raise BadInputError("`data` must be a course data set, a path or a pandas DataFrame. "
-                            f"Got {_tables.shown(data) if isinstance(data, str) else type(data).__name__}. {remedy}")
+                            f"Got {shown(data) if isinstance(data, str) else type(data).__name__}. {remedy}")
     path = _path(data)
     return _tables.read_file(path, encoding or None), _tables.stem_of(path), str(path.resolve())
 

@@ -11,6 +11,7 @@ import importlib
 import platform
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from html import escape
@@ -19,12 +20,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, cast
 import pandas as pd
 
 from . import _json, _render
+from ._words import shown
 from .errors import BadInputError, one_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# %% ../../nbs/foundation/report.ipynb #cddcb2d5
+# %% ../../nbs/foundation/report.ipynb #d0136e6a
 Severity = Literal["issue", "tip", "passed", "not applicable"]
 SEVERITIES: tuple[Severity, ...] = ("issue", "tip", "passed", "not applicable")
 
@@ -55,8 +57,16 @@ class Finding:
 
     def __post_init__(self) -> None:
         one_of(self.severity, SEVERITIES, "severity", noun="Severities")
-        if not re.fullmatch(r"[A-Z]{3}\d{3}", self.code):
-            raise BadInputError(f"`code` must be three capitals and three digits, such as 'BAS002'. Got {self.code!r}.")
+        if not isinstance(self.code, str) or not re.fullmatch(r"[A-Z]{3}\d{3}", self.code):
+            raise BadInputError("`code` must be three capitals and three digits, such as 'BAS002'. "
+                                f"Got {shown(self.code)}.")
+        if not isinstance(self.message, str):
+            raise BadInputError(f"`message` must be a sentence. Got {shown(self.message)}.")
+        if not isinstance(self.evidence, Mapping):
+            raise BadInputError("`evidence` must be a dict of plain values. Got "
+                                f"{shown(self.evidence)}. Name each value.")
+        if self.next is not None and not isinstance(self.next, NextStep):
+            raise BadInputError(f"`next` must be a NextStep or None. Got {shown(self.next)}. Wrap it: NextStep(...).")
         object.__setattr__(self, "evidence", _json.plain(self.evidence))
 
     def __str__(self) -> str:
@@ -83,6 +93,10 @@ class Report:
         Report.kinds[cls.__name__] = cls
 
     def __post_init__(self) -> None:
+        _json.check_frame(self.frame)
+        for finding in self.findings:
+            if not isinstance(finding, Finding):
+                raise BadInputError(f"`findings` must be findings. Got {shown(finding)}. Wrap it: Finding(...).")
         order = sorted(self.findings, key=lambda f: SEVERITIES.index(f.severity))
         object.__setattr__(self, "findings", tuple(order))
         object.__setattr__(self, "params", _json.plain(self.params))
@@ -175,22 +189,35 @@ class Report:
         text: str,  # what `to_json` gave
     ) -> "Report":  # of the class that wrote it; raises BadInputError when the text is not a report
         """Read a report back."""
-        try:
-            saved = _json.load(text)
-        except ValueError:
-            saved = None
-        if not isinstance(saved, dict) or not {"schema", "type", "module", "fields"} <= set(saved):
-            raise BadInputError("`text` must be what Report.to_json wrote. Got something else.")
+        saved = _saved(text)
         if saved["schema"] > _json.SCHEMA:
             raise BadInputError(f"`text` must have schema {_json.SCHEMA} or lower. Got {saved['schema']}, "
                                 "written by a newer ml_lifecycle: upgrade to read it.")
         if saved["type"] not in Report.kinds and str(saved["module"]).startswith("ml_lifecycle."):
-            importlib.import_module(saved["module"])
+            with suppress(ImportError):
+                importlib.import_module(saved["module"])
         kind = Report if saved["type"] == "Report" else Report.kinds.get(saved["type"])
         if kind is None:
             raise BadInputError(f"`text` must be a report of a class that is imported. Got {saved['type']!r} of "
                                 f"{saved['module']!r}: import that module first.")
-        return kind(**{name: _restored(name, value) for name, value in saved["fields"].items()})
+        try:
+            return kind(**{name: _restored(name, value) for name, value in saved["fields"].items()})
+        except (TypeError, KeyError) as error:
+            raise BadInputError(f"`text` must hold the fields of a {saved['type']}. Got others: {error}. Record the "
+                                "report again.") from None
+
+
+_PARTS = {"schema": int, "type": str, "module": str, "fields": dict}  # of a saved report
+
+
+def _saved(text: Any) -> dict[str, Any]:
+    try:
+        saved = _json.load(text)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        saved = None
+    if not isinstance(saved, dict) or not all(isinstance(saved.get(key), kind) for key, kind in _PARTS.items()):
+        raise BadInputError(f"`text` must be what Report.to_json wrote. Got {shown(text)}.")
+    return saved
 
 
 def _restored(name: str, value: Any) -> Any:

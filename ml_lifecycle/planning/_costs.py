@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from ..foundation import _torch
+from ..foundation import _ask, _torch
 from ..foundation._random import undisturbed as undisturbed
 from ..foundation.errors import BadInputError
 from ..foundation.intervals import Interval
@@ -33,7 +33,11 @@ UNKNOWN = float("nan")
 # ---- rows in every form
 
 def rows_of(X: Any) -> int:
-    """How many rows `X` has."""
+    """How many rows `X` has; raises when it is no table."""
+    odd = X is None or isinstance(X, (str, bytes, Mapping, type)) or not (hasattr(X, "shape") or hasattr(X, "__len__"))
+    if odd or (hasattr(X, "shape") and not len(X.shape)):
+        raise BadInputError("`X` must hold the rows to predict: a frame, an array, a sparse matrix, a tensor or a list. "
+                            f"Got {'None' if X is None else type(X).__name__}. Pass the features of rows the model has not seen.")
     return int(X.shape[0]) if hasattr(X, "shape") else len(X)
 
 
@@ -74,16 +78,20 @@ def is_loader(X: Any) -> bool:
 
 @contextlib.contextmanager
 def asked(model: Any) -> Iterator[Callable[[Any], Any]]:
-    """The call that a service would make: `predict`, or the forward pass up to numbers on the CPU."""
+    """The call that a service would make: `predict`, or the forward pass up to numbers on the CPU.
+
+    What the model raises in it becomes one BadInputError.
+    """
     if not _torch.is_module(model):
-        yield model.predict
+        with _ask.plainly():
+            yield model.predict
         return
 
     def forward(X: Any) -> Any:
         given = model(_torch.as_tensor(X, model))
         return (given[0] if isinstance(given, (tuple, list)) else given).cpu()
 
-    with _torch.at_rest(model):
+    with _ask.plainly(), _torch.at_rest(model):
         yield forward
 
 

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from scipy import stats
 
 from ..foundation._render import number
 from ..foundation.errors import BadInputError, did_you_mean
-from ..foundation.intervals import Interval, wilson
+from ..foundation.intervals import Interval
 from ..foundation.report import Finding, NextStep
+from . import _table
 from ._quantities import QUANTITIES, Threshold
 
 if TYPE_CHECKING:
@@ -70,78 +70,18 @@ class Verdict:
         return [c for c in self.candidates if c.qualifies == verdict]
 
 
-# ---- reading the table
-
-def table(candidates: Any) -> pd.DataFrame:
-    """A table with the names as its index; raises when there is none, or when two have the same name."""
-    if isinstance(candidates, pd.DataFrame):
-        frame = candidates
-    elif isinstance(candidates, Iterable) and not isinstance(candidates, (str, Mapping)):
-        rows = list(candidates)
-        if not all(isinstance(row, Mapping) for row in rows):
-            raise BadInputError("`candidates` must be a DataFrame or dicts as measure_model gives them. "
-                                f"Got a list with {next(type(r).__name__ for r in rows if not isinstance(r, Mapping))}.")
-        frame = pd.DataFrame([dict(row) for row in rows])
-    else:
-        raise BadInputError("`candidates` must be a DataFrame with one row a candidate, or a list of dicts as "
-                            f"measure_model gives them. Got {type(candidates).__name__}.")
-    if not len(frame):
-        raise BadInputError("`candidates` must hold at least one candidate. Got an empty table. "
-                            "Measure one with measure_model(model, X, y, requirements=...).")
-    names = [str(name) for name in (frame["name"] if "name" in frame.columns else frame.index)]
-    again = sorted({name for name in names if names.count(name) > 1})
-    if again:
-        raise BadInputError(f"`candidates` must have a different name for each row. Got {again[:5]} more than once. "
-                            "Put the names in a column `name` or in the index.")
-    return frame.set_axis(names, axis=0)
-
-
-def column(frame: pd.DataFrame, name: str) -> np.ndarray:
-    """One column as floats; all nan when there is none."""
-    if name not in frame.columns:
-        return np.full(len(frame), UNKNOWN)
-    try:
-        return np.asarray(pd.to_numeric(frame[name]).astype("Float64").to_numpy(dtype=float, na_value=UNKNOWN))
-    except (TypeError, ValueError):
-        strange = next(v for v in frame[name] if not _is_number(v))
-        raise BadInputError(f"`candidates[{name!r}]` must hold numbers. Got {strange!r}. "
-                            "Leave a cell empty where nothing was measured.") from None
-
-
-def _is_number(value: Any) -> bool:
-    try:
-        float(value)
-    except (TypeError, ValueError):
-        return False
-    return True
-
-
-def readings(frame: pd.DataFrame, quantity: str) -> list[Interval]:
-    """Value and bounds of a quantity for each candidate; bounds that are not known are nan."""
-    known = QUANTITIES.get(quantity)
-    found = []
-    for value, low, high, n in zip(*(column(frame, c) for c in (quantity, f"{quantity}_low", f"{quantity}_high", "n"))):
-        if low > high:
-            raise BadInputError(f"`candidates[{quantity + '_low'!r}]` must not lie above {quantity + '_high'!r}. "
-                                f"Got {low:g} and {high:g}.")
-        if math.isnan(value) or np.isnan([low, high]).any():
-            low = high = UNKNOWN
-            if known is not None and known.is_share and n > 0 and 0 <= value <= 1:
-                low, high = wilson(value * n, n)[1:]
-        found.append(Interval(float(value), float(low), float(high)))
-    return found
-
+# ---- from the table
 
 def judged(requirements: "Requirements", candidates: Any) -> list[Candidate]:
     """Every candidate with its score and its verdicts, in the order of the table."""
-    frame = table(candidates)
+    frame = _table.table(candidates)
     for name in requirements.weights:
-        if name not in frame.columns:
+        if _table.spelling(frame, name) not in frame.columns:
             raise BadInputError(f"`candidates` must have a column {name!r}, which is optimized. "
                                 + did_you_mean(name, (c for c in frame.columns if c != "name"), noun="Columns"))
-    weighted = [(weight, readings(frame, name)) for name, weight in requirements.weights.items()]
-    limits = [(limit, readings(frame, limit.quantity)) for limit in requirements.thresholds]
-    costs = {name: column(frame, name) for name in COSTS}
+    weighted = [(weight, _table.readings(frame, name)) for name, weight in requirements.weights.items()]
+    limits = [(limit, _table.readings(frame, limit.quantity)) for limit in requirements.thresholds]
+    costs = {name: _table.column(frame, name) for name in COSTS}
     return [Candidate(
         name=str(name),
         score=Interval(*(sum(weight * part[i][end] for weight, part in weighted) for end in range(3))),

@@ -98,10 +98,21 @@ class Threshold:
         return f"{self.quantity} {number(measured.value)}, not {self.condition}{off}"
 
 
+def spelled(name: str) -> str:
+    """The name of a known quantity, however it is spelled ("F1", "ROC AUC"); any other name as it is."""
+    folded = name.strip().lower().replace(" ", "_").replace("-", "_")
+    return folded if name not in QUANTITIES and folded in QUANTITIES else name
+
+
 def threshold(quantity: str, condition: Any) -> Threshold:
     """Read a threshold such as "<= 10" or ">= 90 %"; raises BadInputError that shows the form."""
     where = f"`satisfice[{quantity!r}]`"
     found = _PATTERN.fullmatch(condition) if isinstance(condition, str) else None
+    if isinstance(condition, str) and re.search(r"\d,\d", condition):
+        point = re.sub(r",(?=\d{3}(\D|$))", "", condition).replace(",", ".")
+        form = repr(point.strip()) if _PATTERN.fullmatch(point) and point.count(".") < 2 else FORM
+        raise BadInputError(f"{where} must be a threshold with a decimal point and without commas. Got {condition!r}. "
+                            f"Write {form}.")
     if found is None:
         raise BadInputError(f"{where} must be a threshold such as {FORM}. Got {condition!r}. "
                             "Put <=, >=, < or > before one number.")

@@ -9,10 +9,11 @@ __all__ = ['measure_model']
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from ..foundation import _scores, _torch
-from ..foundation.errors import BadInputError, one_of
+from ..foundation import _ask, _bootstrap, _scores, _torch, _values
+from ..foundation.errors import BadInputError, did_you_mean, one_of
 from ..foundation.intervals import bootstrap_interval, wilson
 from ..foundation.metrics import METRICS, Metric, Predictions, get_metric, positive_label, predict_with
 from . import _costs
@@ -40,7 +41,7 @@ def _task_of(task: str | None, wanted: list[str | Metric], model: Any, y: Any) -
         return "classification"
     return "regression" if pd.api.types.is_float_dtype(pd.Series(y).dtype) else "classification"
 
-# %% ../../nbs/planning/measure.ipynb #01725795
+# %% ../../nbs/planning/measure.ipynb #b1325871
 def _rows(X: Any, y: Any, task: str | None) -> tuple[Any, Any, str | None, dict[str, Any]]:
     """(X, y, task, what else is known of the labels); raises when they do not belong together."""
     known: dict[str, Any] = {}
@@ -50,25 +51,48 @@ def _rows(X: Any, y: Any, task: str | None) -> tuple[Any, Any, str | None, dict[
     elif _costs.is_loader(X):
         X, own = _costs.joined(X)
         y = own if y is None else y
+    n = _costs.rows_of(X)
     if y is None:
         raise BadInputError("`y` must hold the truth of each row. Got None. Pass y, or a Dataset with a target as X.")
     if hasattr(y, "detach"):
         y = y.detach().cpu().numpy()
     y = _scores.one_column(y, "y")
-    n = _costs.rows_of(X)
     if n != len(y) or n == 0:
         raise BadInputError(f"`X` and `y` must have the same rows, at least one. Got {n} and {len(y)}.")
     return X, y, task, known
 
 
-def _labels(model: Any, y: Any, known: dict[str, Any]) -> dict[str, Any]:
+def _labels(model: Any, y: Any, known: dict[str, Any], positive: Any) -> dict[str, Any]:
     """The order of the classes and the positive one, for `predict_with`."""
     classes = known.get("classes") or None
     if classes is None and _torch.is_module(model):
         found = _scores.in_order(_scores.distinct(y)[1])
         classes = None if all(isinstance(label, (int, float)) for label in found) else found
-    positive = known.get("positive")
+    positive = known.get("positive") if positive is None else positive
     return {"classes": classes, "positive": positive_label(y) if positive is None else positive}
+
+
+def _discrete(labels: Any, known: Any, rule: str) -> None:
+    """Raise when `labels` are numbers with a fraction, other than those of the known classes."""
+    odd = _values.continuous(labels)
+    if odd is not None and odd not in (() if known is None else list(known)):
+        raise BadInputError(f"{rule} for a metric of classification. Got numbers with a fraction, such as {odd:g}. "
+                            "Choose a metric of regression, such as rmse or mae.")
+
+
+def _positive(asked: Any, y: Any, said: Predictions) -> Any:
+    """The label that counts as positive in these scores; None in regression and with more than two classes."""
+    rows = _scores.labelled(y, said) if said.labels is not None else None
+    if asked is not None and (rows is None or len(rows.classes) > 2):
+        what = "regression" if rows is None else f"{len(rows.classes)} classes"
+        raise BadInputError(f"`positive` must be left out unless there are two classes. Got {asked!r} with {what}.")
+    if rows is not None and asked is not None and asked not in rows.classes:
+        raise BadInputError(f"`positive` must be one of the labels. Got {asked!r}. "
+                            + did_you_mean(asked, rows.classes, noun="Labels"))
+    if rows is None or rows.positive is None:
+        return None
+    used = rows.classes[rows.positive]
+    return used.item() if isinstance(used, np.generic) else used
 
 # %% ../../nbs/planning/measure.ipynb #6b2ff477
 def _score(
@@ -112,7 +136,7 @@ def _cost(quantity: str, model: Any, X: Any, said: Predictions, wish: Requiremen
     value, note = _costs.size_mb(model) if quantity == "size_mb" else _costs.memory_mb(model, X)
     return {quantity: value, **({f"{quantity}_note": note} if note else {})}
 
-# %% ../../nbs/planning/measure.ipynb #b1325871
+# %% ../../nbs/planning/measure.ipynb #3fd9424f
 def measure_model(
     model: Any,  # fitted: an estimator, a pipeline, anything with `predict`, or a torch.nn.Module (logits or values)
     X: Any,  # rows that the model was not fitted on: frame, array, sparse matrix, tensor; or a Dataset, or a DataLoader
@@ -122,34 +146,45 @@ def measure_model(
     metric: str | Metric | None = None,  # one more metric to measure
     name: str | None = None,  # what the candidate is called; None: its class
     task: str | None = None,  # "classification" or "regression"; None: read from data, metrics, model, target
+    positive: Any = None,  # the positive one of two labels; None: the Dataset's, else `positive_label(y)`
     n_boot: int = 300,  # resamples for the intervals
     repeats: int = 200,  # single-row predictions to time, within about 2 seconds
     seed: int = 0,  # of the resamples and of the rows that are timed
-) -> dict[str, Any]:  # name, <quantity>, <quantity>_low, <quantity>_high, <quantity>_note, n: plain Python values
+) -> dict[str, Any]:  # name, <quantity>, <quantity>_low, <quantity>_high, <quantity>_note, positive, n: plain Python values
     """Measure everything that the requirements name; raises BadInputError when the model is not fitted or cannot be scored.
 
     The model and the rows stay as they are: training mode and random states are put back. Times and memory are those of
     this machine, under its load of this moment.
     """
     wish = requirements if isinstance(requirements, Requirements) else Requirements.from_dict(requirements)
-    if isinstance(repeats, bool) or int(repeats) != repeats or repeats < 1:
-        raise BadInputError(f"`repeats` must be a whole number of at least 1. Got {repeats!r}. 200 is usual.")
+    repeats = _bootstrap.whole(repeats, "repeats", 1, "200 is usual.")
+    n_boot, seed = _bootstrap.whole(n_boot, "n_boot", 2, "300 is usual."), _bootstrap.whole(seed, "seed", 0, "0 is usual.")
+    if not _torch.is_module(model):
+        _ask.check(model)
     X, y, task = (rows := _rows(X, y, task))[:3]
     task = _task_of(task, [*wish.quantities, *([metric] if metric else [])], model, y)
     own = {metric.name: metric} if isinstance(metric, Metric) else {}
     extra = [get_metric(metric, task=task).name] if metric else []
     with _costs.undisturbed():
-        asked = {"positive": None} if task == "regression" else _labels(model, y, rows[3])
-        said = predict_with(model, X, task=task, **asked)
-        measured: dict[str, Any] = {"name": name or _name(model)}
         quantities = list(dict.fromkeys([*wish.quantities, *extra]))
+        scored = [q for q in quantities if q in METRICS or q in own]
+        labelled = task == "classification" and bool(scored)
+        if labelled:
+            _discrete(y, rows[3].get("classes") or getattr(model, "classes_", None), "`y` must hold labels")
+        asked = {"positive": None} if task == "regression" else _labels(model, y, rows[3], positive)
+        with _ask.plainly():
+            said = predict_with(model, X, task=task, **asked)
+        if labelled:
+            _discrete(said.labels, said.classes, "`model` must predict labels")
+        used = _positive(positive, y, said) if scored else None
+        measured: dict[str, Any] = {"name": name or _name(model), "positive": used}
         for quantity in quantities:
-            if quantity in METRICS or quantity in own:
+            if quantity in scored:
                 needed = quantity in wish.weights or quantity in extra
                 measured |= _score(own.get(quantity, quantity), y, said, task, needed, n_boot=n_boot, seed=seed)
             elif quantity not in LATENCIES:
                 measured |= _cost(quantity, model, X, said, wish)
-        measured |= _latency([q for q in quantities if q in LATENCIES], model, X, int(repeats), seed)
+        measured |= _latency([q for q in quantities if q in LATENCIES], model, X, repeats, seed)
     return {**measured, "n": len(y)}
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pandas as pd
 
 from ..foundation._render import PALETTE
-from ..foundation.errors import BadInputError, one_of
+from ..foundation.errors import BadInputError, did_you_mean, one_of
 from ..foundation.metrics import METRICS, Metric
 from ..foundation.report import Report, made_with
 from . import _judge, _quantities
@@ -101,6 +101,10 @@ def _read_optimize(given: Any, greater: bool | None) -> tuple[dict[str, float], 
         if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not 0 < weight < math.inf:
             raise BadInputError(f"`optimize[{name!r}]` must be a weight above 0. Got {weight!r}. Leave out what does not count.")
     total = sum(weights.values())
+    if greater is None:  # where it is given, the name may be that of a column of one's own
+        if len({_quantities.spelled(name) for name in weights}) < len(weights):
+            raise BadInputError(f"`optimize` must name each quantity once. Got {list(weights)}. Add their weights.")
+        weights = {_quantities.spelled(name): weight for name, weight in weights.items()}
     return {name: float(weight / total) for name, weight in weights.items()}, _direction(list(weights), greater)
 
 
@@ -121,7 +125,8 @@ def _direction(names: list[str], greater: bool | None) -> bool:
         raise BadInputError(f"`greater_is_better` must be {ways.pop()} for {names[0]!r}. Got {greater!r}. Leave it out.")
     if not ways and not isinstance(greater, bool):
         raise BadInputError(f"`greater_is_better` must be True or False for {names[0]!r}, which is no known metric. Got "
-                            f"{greater!r}. Say which way is better, or choose a known one: {', '.join(METRICS)}.")
+                            f"{greater!r}. Say which way is better, or choose a known one. "
+                            + did_you_mean(names[0], METRICS, noun="Metrics", most=20))
     return next(iter(ways)) if ways else bool(greater)
 
 
@@ -146,7 +151,10 @@ class Requirements:
         if self.satisfice is not None and not isinstance(self.satisfice, Mapping):
             raise BadInputError("`satisfice` must map a quantity to a threshold, such as {'latency_ms': '<= 10'}. "
                                 f"Got {self.satisfice!r}.")
-        limits = {str(name): _quantities.threshold(str(name), text) for name, text in (self.satisfice or {}).items()}
+        asked = {_quantities.spelled(str(name)): text for name, text in (self.satisfice or {}).items()}
+        if len(asked) < len(self.satisfice or {}):
+            raise BadInputError(f"`satisfice` must name each quantity once. Got {list(self.satisfice)}. Keep one of them.")
+        limits = {name: _quantities.threshold(name, text) for name, text in asked.items()}
         object.__setattr__(self, "satisfice", {name: limit.condition for name, limit in limits.items()})
         if isinstance(self.confidence, bool) or not (isinstance(self.confidence, (int, float)) and 0 < self.confidence <= 1):
             raise BadInputError(f"`confidence` must be a probability above 0 and up to 1. Got {self.confidence!r}. "
