@@ -393,7 +393,8 @@ class Raising:
 
 @pytest.mark.parametrize(("more", "words"), [
     ({"seed": "a"}, "`seed` must be a whole number of at least 0. Got 'a'"), ({"seed": -1}, "Got -1"),
-    ({"seed": None}, "Got None"), ({"n_boot": "a"}, "`n_boot` must be a whole number of at least 2. Got 'a'"), ({"n_boot": None}, "Got None"),
+    ({"seed": None}, "Got None"), ({"n_boot": "a"}, "`n_boot` must be a whole number of at least 2. Got 'a'"),
+    ({"n_boot": None}, "Got None"),
     ({"repeats": "a"}, "`repeats` must be a whole number of at least 1. Got 'a'"), ({"repeats": None}, "Got None"),
     ({"repeats": math.nan}, "Got nan"), ({"repeats": math.inf}, "Got inf"), ({"repeats": True}, "Got True"),
 ])

@@ -174,7 +174,8 @@ def test_an_interrupt_leaves_no_part(project: Project, monkeypatch: pytest.Monke
 
 def test_other_roles_get_splits_of_their_own(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
-    frame = pd.DataFrame({"x": rng.normal(size=300), "day": pd.date_range("2024-01-01", periods=300).to_numpy()[rng.permutation(300)],
+    days = pd.date_range("2024-01-01", periods=300).to_numpy()[rng.permutation(300)]
+    frame = pd.DataFrame({"x": rng.normal(size=300), "day": days,
                           "shop": rng.integers(0, 30, 300), "y": rng.integers(0, 2, 300)})
     path = tmp_path / "d.csv"
     frame.to_csv(path, index=False)

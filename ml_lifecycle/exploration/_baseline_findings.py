@@ -70,9 +70,12 @@ def anything_learned(table: Table) -> Finding:
                    numbers, tell_more(table), undecided=True)
 
 
-def worth_the_complexity(table: Table) -> list[Finding]:
+def worth_the_complexity(table: Table, learned: Finding) -> list[Finding]:
     """BAS002 and BAS003: does the best model beat the simplest one, and what does a point more cost?"""
     trained, simple = table.of("model"), table.simplest
+    if learned.severity in ("tip", "issue"):
+        return [Finding("BAS002", "not applicable", "Whether a complex model pays was not judged: it is not shown that any "
+                                                    "model learned something (BAS001).")]
     if len(trained) < 2 or simple is None:
         why = "only one model was scored" if trained else "no model was scored"
         return [Finding("BAS002", "not applicable", f"Whether a complex model pays was not tested: {why}.")]
@@ -80,8 +83,8 @@ def worth_the_complexity(table: Table) -> list[Finding]:
     if best is simple:
         rest = [row for row in trained if row is not simple]
         difference, p = table.better(simple, rest[0]), NAN
-        return [Finding("BAS002", "passed", f"The simplest model, {simple.name}, is also the best: nothing more complex is "
-                        f"needed. Next comes {rest[0].name}, worse by {by_how_much(difference, p)}; {table.size}.",
+        return [Finding("BAS002", "passed", f"The simplest model, {simple.name}, is also the best: nothing more complex has "
+                        f"shown itself better. Next comes {rest[0].name}, behind by {by_how_much(difference, p)}; {table.size}.",
                         evidence(table, difference, p, best=best.name, simplest=simple.name),
                         NextStep(f"go on with {simple.name}", "refinement"))]
     difference, p = table.compared([row for row in trained if row is not simple], simple)[best.name]
@@ -215,7 +218,8 @@ def _columns_alone(table: Table, problem: Problem, best: Row, plain: Row, seed: 
 def _alone(problem: Problem, name: Any, fold: Any, seed: int) -> float:
     """The score that a small tree reaches on one fold from one column."""
     one = problem.X[[name]] if isinstance(problem.X, pd.DataFrame) else problem.X[:, [name]]
-    small = DecisionTreeClassifier(max_depth=4, min_samples_leaf=5, random_state=seed) \
+    leaves = 8 * max(2, len(problem.classes or ()))  # enough to tell the classes apart
+    small = DecisionTreeClassifier(max_leaf_nodes=leaves, min_samples_leaf=5, random_state=seed) \
         if problem.task == "classification" else DecisionTreeRegressor(min_samples_leaf=5, random_state=seed)
     part = Problem(one, problem.y, problem.task, problem.metric, problem.classes, problem.positive)
     tree = make_pipeline(prepare(one, style="tree"), small)
@@ -274,8 +278,9 @@ def about_the_data(table: Table, problem: Problem, notes: Sequence[str], dated: 
 
 def all_findings(table: Table, problem: Problem, *, dated: Sequence[str], seed: int) -> tuple[Finding, ...]:
     """Every finding, the most important first within its severity."""
-    second = worth_the_complexity(table)
-    return (anything_learned(table), *second, *rules_of_thumb(table, second[0]),
+    first = anything_learned(table)
+    second = worth_the_complexity(table, first)
+    return (first, *second, *rules_of_thumb(table, second[0]),
             *too_good(table, problem, seed), *elsewhere(table),
             *about_the_data(table, problem, table.folds.notes, dated), *failures(table))
 

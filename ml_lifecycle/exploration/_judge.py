@@ -1,7 +1,7 @@
 """The measured rows side by side: intervals, paired differences corrected for their number, and what follows from them."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,9 +12,10 @@ from ..foundation.intervals import Difference, fold_interval, holm, paired_diffe
 from ..foundation.metrics import Metric
 from ._entries import Quoted
 from ._folds import Folds
-from ._measure import NAN, Candidate, Outcome
+from ._measure import NAN, Candidate, Outcome, Problem
 
 ALPHA = 0.05
+FEWEST_OF_CLASS = 10  # rows of the rarest class below which no difference is judged: a fold holds one or two of them
 FEWEST_CHANGED = 5  # rows by which folds must differ before a difference that is the same in all of them counts
 SIMPLE = ("sklearn.linear_model", "sklearn.naive_bayes", "sklearn.discriminant_analysis", "sklearn.dummy")
 MIDDLING = ("sklearn.tree", "sklearn.neighbors", "sklearn.svm")
@@ -52,6 +53,7 @@ class Table:
     folds: Folds
     rows: tuple[Row, ...]  # best first, without a score last
     simplest: Row | None = field(default=None)
+    thin: bool = False  # so few rows of a class that folds cannot tell anything apart
 
     def of(self, *kinds: str) -> list[Row]:
         """The rows of these kinds that have a score, best first."""
@@ -71,6 +73,8 @@ class Table:
         """How much better `a` is than `b`, positive when it is better, over the same folds."""
         first, second = (self.metric.sign * np.asarray(row.scores) for row in (a, b))
         found = paired_difference(first, second, test_ratio=self.folds.test_ratio)
+        if self.thin:
+            return Difference(found.value, NAN, NAN, NAN)
         if np.isfinite(found.p) and found.low == found.high and found.value:  # every fold says exactly the same
             rows = min(len(test) for _, test in self.folds.pairs)
             if abs(found.value) * rows < FEWEST_CHANGED and np.isfinite([self.metric.low, self.metric.high]).all():
@@ -139,11 +143,19 @@ def quoted_row(quoted: Quoted) -> Row:
     return Row(quoted.name, quoted.kind, score=quoted.score, low=quoted.low, high=quoted.high, n=quoted.n, note=quoted.source)
 
 
-def table_of(rows: Sequence[Row], folds: Folds, metric: Metric) -> Table:
-    """The rows in order, best first."""
+def table_of(rows: Sequence[Row], folds: Folds, metric: Metric, rarest: float = np.inf) -> Table:
+    """The rows in order, best first; `rarest` is how many rows the rarest class has."""
+    thin = rarest < FEWEST_OF_CLASS
+    if thin:
+        rows = [replace(row, low=NAN, high=NAN) if row.scores else row for row in rows]
     ordered = sorted(rows, key=lambda row: -metric.sign * row.score if row.measured else np.inf)
     trained = [row for row in rows if row.kind == "model" and row.measured]
-    return Table(metric, folds, tuple(ordered), min(trained, key=lambda row: row.complexity, default=None))
+    return Table(metric, folds, tuple(ordered), min(trained, key=lambda row: row.complexity, default=None), thin)
+
+
+def rarest(problem: Problem) -> float:
+    """How many rows the rarest class has; inf without classes."""
+    return float(pd.Series(problem.y).value_counts().min()) if problem.task == "classification" else np.inf
 
 
 def frame_of(table: Table) -> pd.DataFrame:

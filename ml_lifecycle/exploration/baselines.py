@@ -72,7 +72,9 @@ class BaselineReport(Report):
     def _against_the_simplest(self, kind: str) -> str:
         if kind != "model":
             return self._of_the_models(kind) if self.simplest else ""
-        found = self._found("BAS002")
+        first, found = self._found("BAS001"), self._found("BAS002")
+        if first is not None and first.severity in ("tip", "issue"):
+            return "It is not shown that anything was learned." if first.undecided else "There is no sign of anything to learn."
         if found is None or found.severity == "not applicable":
             return ""
         if self.best == self.simplest:
@@ -157,7 +159,8 @@ def baselines(
         folds = make_folds(problem.X, problem.y, task=problem.task, cv=cv, groups=asked.groups, times=asked.times, seed=seed)
         outcomes = measure_all(problem, candidates, folds, n_jobs=n_jobs, seed=seed)
         rows = [_judge.row_of(c, o, folds, problem.metric) for c, o in zip(candidates, outcomes)]
-        table = _judge.table_of([*rows, *map(_judge.quoted_row, quoted)], folds, problem.metric)
+        table = _judge.table_of([*rows, *map(_judge.quoted_row, quoted)], folds, problem.metric,
+                                _judge.rarest(problem))
         findings = _baseline_findings.all_findings(table, problem, dated=_dates(problem.X) if shuffled else (), seed=seed)
     params = made_with(metric=problem.metric.name, task=problem.task, positive=problem.positive, seed=seed, n_jobs=n_jobs,
                        cv=cv if isinstance(cv, int) else folds.how, **(asked.about or {}))

@@ -100,8 +100,9 @@ def bootstrap_interval(
     """A score on one set of rows with its bootstrap interval.
 
     Percentiles of the resampled scores, widened for few rows (Hesterberg 2015); for the mean of a loss (rmse, mae, mape,
-    log_loss, brier) the bootstrap-t (Efron & Tibshirani 1993), which follows a long tail of errors. With fewer than about
-    30 rows, fewer than about 10 positive ones, or errors whose tail is heavier still, it holds less often than `level` says.
+    log_loss, brier) the bootstrap-t (Efron & Tibshirani 1993), which follows a long tail of errors. It holds less often
+    than `level` says with fewer than about 30 rows, with errors whose tail is heavier still, and, for roc_auc and
+    average_precision, with fewer than about 20 rows of a class.
     """
     task = "classification" if predictions.values is None else "regression"
     metric = get_metric(metric, task=task)

@@ -72,6 +72,20 @@ def _labels(model: Any, y: Any, known: dict[str, Any], positive: Any) -> dict[st
     return {"classes": classes, "positive": positive_label(y) if positive is None else positive}
 
 
+def _predicted(
+    model: Any, X: Any, y: Any, task: str, known: dict[str, Any], positive: Any, scored: bool
+) -> Predictions:
+    """What the model says; raises when classification is to be scored and there are no labels."""
+    labelled = task == "classification" and scored
+    if labelled:
+        _discrete(y, known.get("classes") or getattr(model, "classes_", None), "`y` must hold labels")
+    with _ask.plainly():
+        said = predict_with(model, X, task=task, **(_labels(model, y, known, positive) if task == "classification" else {}))
+    if labelled:
+        _discrete(said.labels, said.classes, "`model` must predict labels")
+    return said
+
+
 def _discrete(labels: Any, known: Any, rule: str) -> None:
     """Raise when `labels` are numbers with a fraction, other than those of the known classes."""
     odd = _values.continuous(labels)
@@ -168,16 +182,8 @@ def measure_model(
     with _costs.undisturbed():
         quantities = list(dict.fromkeys([*wish.quantities, *extra]))
         scored = [q for q in quantities if q in METRICS or q in own]
-        labelled = task == "classification" and bool(scored)
-        if labelled:
-            _discrete(y, rows[3].get("classes") or getattr(model, "classes_", None), "`y` must hold labels")
-        asked = {"positive": None} if task == "regression" else _labels(model, y, rows[3], positive)
-        with _ask.plainly():
-            said = predict_with(model, X, task=task, **asked)
-        if labelled:
-            _discrete(said.labels, said.classes, "`model` must predict labels")
-        used = _positive(positive, y, said) if scored else None
-        measured: dict[str, Any] = {"name": name or _name(model), "positive": used}
+        said = _predicted(model, X, y, task, rows[3], positive, bool(scored))
+        measured: dict[str, Any] = {"name": name or _name(model), "positive": _positive(positive, y, said) if scored else None}
         for quantity in quantities:
             if quantity in scored:
                 needed = quantity in wish.weights or quantity in extra
