@@ -7,7 +7,6 @@ __all__ = ['RequirementsReport', 'Requirements']
 
 # %% ../../nbs/planning/requirements.ipynb #89a0ed97
 import math
-import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html import escape
@@ -77,7 +76,8 @@ class RequirementsReport(Report):
         ax.set_ylim(len(shown) - 0.5, -0.5)
         ax.grid(axis="x", alpha=0.25)
         better = "greater is better" if self.greater_is_better else "less is better"
-        ax.set_xlabel(textwrap.fill(f"{self.score_label} ({', '.join(filter(None, [self.unit, better]))})", 44))
+        about = f"({', '.join(filter(None, [self.unit, better]))})"
+        ax.set_xlabel(f"{self.score_label}{' ' if len(self.score_label + about) < 44 else chr(10)}{about}")
         ax.set_title("✓ qualifies   ? cannot tell   ✗ does not", fontsize=9, loc="left", color=PALETTE["grey"])
 
 
