@@ -18,7 +18,6 @@ import pandas as pd
 from scipy import stats
 
 from ..foundation import _ask, _torch
-from ..foundation._random import undisturbed as undisturbed
 from ..foundation.errors import BadInputError
 from ..foundation.intervals import Interval
 

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from ..foundation import _ask, _bootstrap, _scores, _torch, _values
+from ..foundation._random import undisturbed
 from ..foundation.errors import BadInputError, did_you_mean, one_of
 from ..foundation.intervals import bootstrap_interval, wilson
 from ..foundation.metrics import METRICS, Metric, Predictions, get_metric, positive_label, predict_with
@@ -179,7 +180,7 @@ def measure_model(
     task = _task_of(task, [*wish.quantities, *([metric] if metric else [])], model, y)
     own = {metric.name: metric} if isinstance(metric, Metric) else {}
     extra = [get_metric(metric, task=task).name] if metric else []
-    with _costs.undisturbed():
+    with undisturbed():
         quantities = list(dict.fromkeys([*wish.quantities, *extra]))
         scored = [q for q in quantities if q in METRICS or q in own]
         said = _predicted(model, X, y, task, rows[3], positive, bool(scored))
