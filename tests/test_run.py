@@ -1,9 +1,11 @@
 """Running lessons: what is kept, what is said, and what becomes of everything that can go wrong midway."""
 
+import io
 import json
 import os
 import re
 import sys
+import time
 from pathlib import Path
 
 import nbformat
@@ -13,7 +15,7 @@ from runner_toys import PARAMETERS, alive, lesson, ran, saved, until
 from ml_lifecycle.runner.cli import main
 from ml_lifecycle.runner.execute import about_cell, execute, tidy
 from ml_lifecycle.runner.kernel import KernelGuard
-from ml_lifecycle.runner.say import one_line
+from ml_lifecycle.runner.say import one_line, waiting
 from ml_lifecycle.runner.state import keep_aside, read_state
 
 pytestmark = pytest.mark.slow
@@ -345,6 +347,17 @@ def test_keeping_aside(tmp_path):
 def test_what_a_cell_is_about(kind, source, about):
     make = nbformat.v4.new_markdown_cell if kind == "markdown" else nbformat.v4.new_code_cell
     assert about_cell(make(source)) == about
+
+
+@pytest.mark.parametrize(("terminal", "seconds", "said"), [
+    (True, .3, "reading …\r\x1b[K"), (True, 0, ""), (False, .3, "")])
+def test_what_takes_long_is_said_in_a_terminal_only(monkeypatch, terminal, seconds, said):
+    stream = io.StringIO()
+    stream.isatty = lambda: terminal
+    monkeypatch.setattr(sys, "stderr", stream)
+    with waiting("reading", after=.1):
+        time.sleep(seconds)
+    assert stream.getvalue() == said
 
 
 def test_one_line():

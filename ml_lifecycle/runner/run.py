@@ -15,7 +15,7 @@ from .lessons import LessonFile
 from .options import for_lesson
 from .plan import Plan, Request, plan_run
 from .progress import Progress
-from .say import complain, shown
+from .say import complain, shown, waiting
 from .state import LessonState, keep_aside, now
 
 if TYPE_CHECKING:
@@ -128,7 +128,8 @@ def _signals(guard: "KernelGuard") -> Iterator[None]:
 def run_request(request: Request) -> int:
     """The whole of `ml-lifecycle run`: check, run, write the site, sum up; an exit code."""
     try:
-        plan = plan_run(request)
+        with waiting("reading and checking the data"):
+            plan = plan_run(request)
     except KeyboardInterrupt:
         complain("interrupted before anything was run")
         return INTERRUPTED

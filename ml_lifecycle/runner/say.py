@@ -1,6 +1,9 @@
 """How the command line speaks: one line at a time."""
 
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 def one_line(
@@ -15,6 +18,34 @@ def one_line(
 def complain(message: object) -> None:
     """Say on stderr, in one line, what is wrong."""
     print(f"ml-lifecycle: {one_line(message)}", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def waiting(
+    what: str,  # what is being done
+    after: float = 1.0,  # seconds of silence before it is said
+) -> Iterator[None]:
+    """Say in a terminal what takes long, and take it back when it is over; a file of messages stays as it is."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    stream, over = sys.stderr, threading.Event()
+
+    def say() -> None:
+        if not over.wait(after):
+            stream.write(f"{what} …")
+            stream.flush()
+            over.wait()
+            stream.write("\r\x1b[K")
+            stream.flush()
+
+    speaker = threading.Thread(target=say, daemon=True)
+    speaker.start()
+    try:
+        yield
+    finally:
+        over.set()
+        speaker.join()
 
 
 def shown(path: Path) -> str:
