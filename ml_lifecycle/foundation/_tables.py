@@ -24,6 +24,7 @@ from .errors import BadInputError, UnknownNameError, did_you_mean
 TEXT_SUFFIXES = (".csv", ".tsv", ".txt")
 SUFFIXES = (*TEXT_SUFFIXES, *(f"{s}.gz" for s in TEXT_SUFFIXES), ".parquet")
 DELIMITERS = (",", ";", "\t", "|")
+LARGE = 1 << 22  # bytes from which a text is read by several threads; a thread that still runs at exit can abort the process
 NO_DELIMITER = "\x1f"  # for a file of one column: a character that its text does not hold
 HEAD = 1 << 16  # characters of a file that its delimiter is told from
 BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
@@ -251,8 +252,9 @@ def _parse(data: bytes, delimiter: str, names: list[str], name: str) -> pa.Table
                                                   strings_can_be_null=False))
 
     try:
-        table = parse(True)
-        if ragged:
+        threads = len(data) > LARGE
+        table = parse(threads)
+        if ragged and threads:
             ragged.clear()
             parse(False)  # one thread: only then are rows numbered
     except pa.ArrowException as error:
