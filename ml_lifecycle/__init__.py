@@ -20,7 +20,7 @@ if TYPE_CHECKING:
         set_seed,
     )
 
-_STEPS = ("planning", "exploration")
+_STEPS = ("planning", "data", "exploration", "refinement", "evaluation", "deployment", "maintenance")
 _FOUNDATION = ("Dataset", "Finding", "NextStep", "Project", "Report", "Splits", "check", "hint", "load_dataset", "set_seed")
 
 __all__ = [

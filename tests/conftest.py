@@ -1,7 +1,7 @@
 """What the tests share: small data sets, one built copy of the course data, and a sample of every report class."""
 
 import contextlib
-import functools
+import importlib
 import importlib.util
 import os
 import sys
@@ -119,80 +119,11 @@ def diabetes_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-# one sample of every report class, with markup (of HTML, and of formulas) in its data wherever data can hold it
-
-EVIL = "<script>alert('&')</script>"
-SAMPLES: dict[str, Callable[[], Any]] = {}
-
-
-def sample(make: Callable[[], Any]) -> Callable[[], Any]:
-    """Register what makes a sample; the function is named after the report class, and is called once."""
-    SAMPLES[make.__name__] = functools.cache(make)
-    return make
-
-
 @pytest.fixture(scope="session")
 def report_samples() -> dict[str, Callable[[], Any]]:
     """Report class -> what makes a sample of it."""
-    return SAMPLES
+    import samples
 
-
-@sample
-def Report() -> Any:  # noqa: N802 - named after the class
-    import pandas as pd
-
-    from ml_lifecycle.foundation.report import Finding, NextStep, Report
-
-    frame = pd.DataFrame({"model": ["tree", EVIL], "score": [0.91, None], "at": pd.to_datetime(["2024-01-02", None])})
-    findings = (Finding("TST001", "tip", f"More of {EVIL} would help.", {"rows": 7}, NextStep(EVIL, "data")),
-                Finding("TST002", "passed", "The rows are distinct."))
-    return Report(frame=frame, findings=findings, params={"name": EVIL, "seed": 0})
-
-
-@sample
-def StatusReport() -> Any:  # noqa: N802
-    from ml_lifecycle.foundation.decision import Decision
-    from ml_lifecycle.foundation.status import status_report
-
-    card = Decision("exploration", "Which model?", (EVIL, "none"), EVIL, next_step="data", decided="2024-01-02")
-    return status_report(EVIL, {"planning": {"report": SAMPLES["Report"]()}}, {"exploration": card})
-
-
-def evil_frame(rows: int = 120) -> Any:
-    """A small frame with markup in the names of columns, in categories and in a label."""
-    import numpy as np
-    import pandas as pd
-
-    rng = np.random.default_rng(0)
-    size = rng.normal(size=rows)
-    return pd.DataFrame({
-        EVIL: size, "$gap_{$": np.where(rng.random(rows) < 0.6, np.nan, size), "colour": rng.choice([EVIL, "$red$"], rows),
-        "word": rng.choice(["a_b", "$x_{$"], rows), "y": np.where(size + 0.3 * rng.normal(size=rows) > 0, EVIL, "no")})
-
-
-@sample
-def DataDescription() -> Any:  # noqa: N802
-    from ml_lifecycle.foundation.course_data import describe_data
-    from ml_lifecycle.foundation.dataset import load_dataset
-
-    return describe_data(load_dataset(evil_frame(), target="y"))
-
-
-@sample
-def BaselineReport() -> Any:  # noqa: N802
-    from ml_lifecycle.exploration.baselines import baselines
-
-    frame = evil_frame()
-    return baselines(frame.drop(columns="y"), frame["y"], heuristics={EVIL: lambda X: [EVIL] * len(X)}, models=("small tree",),
-                     published=[{"name": "$paper_{$", "score": 0.9, "source": EVIL}], cv=3)
-
-
-@sample
-def RequirementsReport() -> Any:  # noqa: N802
-    import pandas as pd
-
-    from ml_lifecycle.planning.requirements import Requirements
-
-    candidates = pd.DataFrame({"name": [EVIL, "$b_{$", "c"], "f1": [0.8, 0.7, 0.9], "f1_low": [0.75, 0.6, 0.8],
-                               "f1_high": [0.85, 0.8, 0.95], "latency_ms": [3.0, 4.0, 50.0]})
-    return Requirements("f1", {"latency_ms": "<= 10"}).judge(candidates)
+    for path in Path(__file__).parent.glob("samples_*.py"):
+        importlib.import_module(path.stem)
+    return samples.SAMPLES
