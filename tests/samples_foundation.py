@@ -31,3 +31,21 @@ def DataDescription() -> Any:  # noqa: N802
     from ml_lifecycle.foundation.dataset import load_dataset
 
     return describe_data(load_dataset(evil_frame(), target="y"))
+
+
+@sample
+def PassReport() -> Any:  # noqa: N802
+    from tempfile import TemporaryDirectory
+
+    from ml_lifecycle.foundation.passes import compare_passes, start_pass
+    from ml_lifecycle.foundation.project import Project
+
+    measured = {"score": 0.7, "low": 0.65, "high": 0.75, "n": 300, "metric": EVIL, "model": EVIL, "features": 9, "rows": 100}
+    with TemporaryDirectory() as folder:
+        project = Project(folder)
+        project.decide("evaluation", question="?", options=(EVIL,), choice=EVIL, next_step="data",
+                       values={**measured, "set_aside": {EVIL: EVIL, "$gap_{$": ""}})
+        start_pass(project)
+        project.decide("evaluation", question="?", options=(EVIL,), choice=EVIL, next_step="deployment",
+                       values={**measured, "against": {"value": 0.02, "low": -0.01, "high": 0.05, "n": 300}})
+        return compare_passes(project)

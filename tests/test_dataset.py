@@ -41,7 +41,7 @@ def test_roles_and_features():
     data = load_dataset(frame, target="y", time="when", group="who", drop="junk")
     assert data.roles == {"target": "y", "time": "when", "group": "who", "numeric": ("size", "count"),
                           "categorical": ("colour",), "boolean": ("flag",), "datetime": ("when",), "text": ("said",),
-                          "id": ("key",), "dropped": ("junk",)}
+                          "id": ("key",), "set_aside": (), "dropped": ("junk",)}
     assert list(data.X.columns) == ["size", "count", "colour", "when", "flag", "said"]
     assert "junk" not in data.frame
     assert "key" in data.frame

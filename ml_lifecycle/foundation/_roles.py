@@ -121,7 +121,7 @@ def assemble(frame: pd.DataFrame, kinds: dict[str, str], asked: Asked, notes: Se
              for role, kind in (("numeric", "number"), ("categorical", "category"), ("boolean", "boolean"),
                                 ("datetime", "datetime"), ("text", "text"))}
     roles = {"target": asked.target, "time": asked.time, "group": asked.group, **parts,
-             "id": tuple(ids), "dropped": asked.drop}
+             "id": tuple(ids), "set_aside": (), "dropped": asked.drop}
     if unasked := [name for name in parts["text"] if name not in asked.text]:
         remarks.append(Note("DSC012", f"Read as text: {', '.join(f'`{name}`' for name in unasked)}."))
     positive = positive_of(frame[asked.target], classes) if asked.target else None

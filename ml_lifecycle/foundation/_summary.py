@@ -10,7 +10,7 @@ from . import _render
 if TYPE_CHECKING:
     from .dataset import Dataset, Splits
 
-KINDS = ("numeric", "categorical", "boolean", "datetime", "text", "id", "dropped")
+KINDS = ("numeric", "categorical", "boolean", "datetime", "text", "id", "set_aside", "dropped")
 MOST_NAMES = 6
 
 
@@ -58,7 +58,7 @@ def facts(dataset: "Dataset") -> list[tuple[str, str]]:
     for kind in KINDS:
         if names := roles[kind]:
             more = ", …" if len(names) > MOST_NAMES else ""
-            rows.append((kind, f"{len(names)}: {', '.join(names[:MOST_NAMES])}{more}"))
+            rows.append((kind.replace("_", " "), f"{len(names)}: {', '.join(names[:MOST_NAMES])}{more}"))
     return [*rows, ("source", dataset.source), ("version", dataset.version)]
 
 

@@ -7,7 +7,7 @@ __all__ = ['Dataset', 'Splits', 'load_dataset']
 
 # %% ../../nbs/foundation/dataset.ipynb #e86c8bba
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from html import escape
@@ -18,7 +18,7 @@ import pandas as pd
 
 from . import _columns, _notes, _render, _roles, _splits, _summary, _version
 from .course_data import COURSE
-from .errors import BadInputError
+from .errors import BadInputError, one_of
 from .loading import open_raw
 
 # %% ../../nbs/foundation/dataset.ipynb #613fd8ef
@@ -85,6 +85,20 @@ class Dataset:
             raise BadInputError(f"`rows` must be row numbers of the data set. Got {len(absent):,} that are not, such "
                                 f"as {absent[0]}. Row numbers are those of `.frame.index`.")
         return dataclasses.replace(self, frame=self.frame.loc[wanted])
+
+    def without(
+        self,
+        columns: Iterable[str],  # features to leave out
+    ) -> "Dataset":  # raises UnknownNameError for a column that is not there, BadInputError when no feature is left
+        """The same rows and version with fewer features; the columns stay in `.frame` and are listed as set aside."""
+        names = tuple(dict.fromkeys((columns,) if isinstance(columns, str) else columns))
+        for name in names:
+            one_of(name, list(self.frame.columns), "columns", noun="Columns")
+        if not set(self.X.columns) - set(names):
+            raise BadInputError(f"`columns` must leave a feature. Got all {len(self.X.columns)} of them. Keep one.")
+        kinds = {kind: tuple(n for n in self.roles[kind] if n not in names) for kind in _KINDS}
+        aside = tuple(dict.fromkeys((*self.roles["set_aside"], *names)))
+        return dataclasses.replace(self, roles={**self.roles, **kinds, "set_aside": aside})
 
     def sample(
         self,
@@ -219,4 +233,6 @@ def _with_roles(data: Dataset, given: dict[str, Any]) -> Dataset:
     kept = [note for note in data.notes if getattr(note, "code", "") in _notes.LASTING]
     done = _roles.assemble(typed.frame, typed.kinds, asked, [*kept, *typed.notes])
     roles = {**done.roles, "dropped": tuple(dict.fromkeys((*old["dropped"], *asked.drop)))}
-    return Dataset(**vars(done) | {"roles": roles, "name": data.name, "source": data.source})
+    changed = Dataset(**vars(done) | {"roles": roles, "name": data.name, "source": data.source})
+    aside = [name for name in old["set_aside"] if name in changed.X.columns]
+    return changed.without(aside) if aside else changed

@@ -47,6 +47,11 @@ class Decision:
         """True when the next step is an earlier one."""
         return self.next_step is not None and find_step(self.next_step).number < find_step(self.step).number
 
+    @property
+    def repeats(self) -> bool:
+        """True when a step is to be done again: the next step is an earlier one or the same."""
+        return self.next_step is not None and find_step(self.next_step).number <= find_step(self.step).number
+
     def same(
         self,
         other: "Decision | None",  # another card, or none

@@ -90,6 +90,16 @@ class Lesson:
         """The validation part, within the budget."""
         return self._within(self.splits.val)
 
+    @cached_property
+    def test(self) -> Dataset:
+        """The test part, within the budget."""
+        return self._within(self.splits.test)
+
+    @cached_property
+    def learned(self) -> dict[str, Any]:
+        """What earlier steps and earlier passes have chosen: model, params, set_aside, rows."""
+        return self.project.learned(before=self.step)
+
     def _facts(self) -> list[tuple[str, str]]:
         of, roles = len(self.splits.train), self.dataset.roles
         used = f"{len(self.train):,} training rows" + (f" of {of:,} (budget)" if len(self.train) < of else "")
@@ -159,8 +169,7 @@ def start_lesson(
                             "Fewer cannot be split into a training and a validation part that tell anything: collect more.")
     get_metric(metric or None, task=dataset.task, y=dataset.y)
     opened = opened or Project(project or Path("runs") / dataset.name)
-    dataset = opened.dataset(dataset)
-    return _lesson(where, opened, dataset, metric, seed, BUDGETS[budget])
+    return _lesson(where, opened, opened.dataset(dataset), metric, seed, BUDGETS[budget])
 
 
 def _known_roles(project: Project, data: Any, roles: dict[str, Any]) -> dict[str, Any]:
@@ -178,4 +187,10 @@ def _lesson(step: Step, project: Project, dataset: Dataset, metric: str, seed: i
         assumed.append(f"No metric was given and step 1 has not chosen one: {chosen.label}, the default for this task.")
     if metric and planned and metric != planned:
         assumed.append(f"The metric {metric} was given; step 1 chose {planned}.")
+    learned = project.learned(before=step)
+    if step.number > find_step("exploration").number and "model" not in learned:
+        assumed.append("Step 3 has not chosen a model: the simplest model out of the box stands in.")
+    if limit is not None and learned.get("rows", 0) > limit:
+        limit = learned["rows"]
+        assumed.append(f"Up to {limit:,} rows are used for fits, as an earlier pass decided.")
     return Lesson(step, project, dataset, chosen, seed, limit, tuple(assumed))

@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from . import _files, _json
+from . import _files, _json, passes
 from .dataset import Dataset, Splits, load_dataset
 from .decision import Decision, decision_from_json, sentences
 from .errors import BadInputError, ProjectError
@@ -150,6 +150,19 @@ class Project:
         path = self._card(find_step(step))
         return _read(path, decision_from_json) if path.exists() else None
 
+    def learned(
+        self,
+        *,
+        before: int | str | Step | None = None,  # a step: only what steps before it have decided; None: all
+    ) -> dict[str, Any]:  # "model", "params", "set_aside" (column -> why) and "rows", where something is known
+        """What was learned in earlier passes and earlier steps: project.yaml's `carried`, then the decision cards."""
+        steps = [s for s in STEPS if before is None or s.number < find_step(before).number]
+        return passes.chosen(self._carried, [card for s in steps if (card := self.decision(s.key))])
+
+    @property
+    def _carried(self) -> dict[str, Any]:
+        return passes.check_carried(self.settings.get("carried"), self._yaml)
+
     # data --------------------------------------------------------------------------------------------------------
 
     @property
@@ -181,6 +194,7 @@ class Project:
                 f"{known['version'][:8]}, target {known.get('target')!r}). Got {dataset.name!r} (version "
                 f"{dataset.version[:8]}, target {dataset.roles['target']!r}). Name another directory: --project DIR")
         self._tie(dataset, known)
+        dataset = passes.set_aside(dataset, self._carried)
         self.__dict__["_dataset"] = dataset
         return dataset
 
