@@ -15,10 +15,9 @@ from ml_lifecycle.foundation.project import Project
 from ml_lifecycle.foundation.report import Finding, Report
 from ml_lifecycle.foundation.status import sends_back
 
-
 def frame(rows: int = 60) -> pd.DataFrame:
-    return pd.DataFrame({"a": [i * 37 % 11 for i in range(rows)], "b": [i % 7 for i in range(rows)], "leak": [i % 2 for i in range(rows)],
-                         "y": ["no", "yes"] * (rows // 2)})
+    return pd.DataFrame({"a": [i * 37 % 11 for i in range(rows)], "b": [i % 7 for i in range(rows)],
+                         "leak": [i % 2 for i in range(rows)], "y": ["no", "yes"] * (rows // 2)})
 
 
 def decide(project: Project, step: str, to: str | None, **values: Any) -> None:

@@ -16,6 +16,7 @@ from .options import read_pairs, read_params, settle
 from .state import FILE, LessonState, RunState, fresh_name, now, read_state
 
 if TYPE_CHECKING:
+    from ml_lifecycle.foundation.passes import NextPass
     from ml_lifecycle.foundation.project import Project
 
 TIMEOUT = 1800.0  # seconds for one lesson, unless told otherwise
@@ -33,6 +34,7 @@ class Request:
     pairs: tuple[str, ...] = ()  # of -p
     timeout: float = TIMEOUT  # seconds per lesson
     resume: bool = False  # go on where a run stopped
+    from_decision: bool = False  # begin the next pass, where a decision leads back to
     debug: bool = False  # show tracebacks
 
 
@@ -49,6 +51,7 @@ class Plan:
     timeout: float
     debug: bool
     held: ExitStack  # keeps other runs out of the project until it is closed
+    coming: "NextPass | None" = None  # the pass that begins; None when none does
 
 
 def plan_run(request: Request) -> Plan:
@@ -62,21 +65,46 @@ def plan_run(request: Request) -> Plan:
     values = settle(lessons.values(), file=file, pairs=read_pairs(request.pairs), options=options)
     place = values.pop("project", "")
     where = Path(place).expanduser().absolute() if place else None
-    before = None
+    before, coming = None, None
+    if request.from_decision:
+        where, coming = _to_repeat(request, where, values)
+        lessons, absent = _select(f"{coming.step}-{STEPS[-1].key}")
     if request.resume:
         where = where or _usual_project(values.get("data"))
         before = _to_resume(where)
         lessons, absent = _resumed(request, before, values)
         values.setdefault("data", before.data["given"])
     values["data"] = _absolute(values.get("data") or "flights")
-    return _opened(request, where, before, lessons, absent, values)
+    return _opened(request, where, before, lessons, absent, values, coming)
+
+
+def _to_repeat(request: Request, where: Path | None, values: dict[str, Any]) -> tuple[Path, "NextPass"]:
+    """Where the next pass takes place and begins; fills `values` with what the pass before was run with."""
+    from ml_lifecycle.foundation.passes import next_pass
+
+    from .projects import find_project
+
+    for given, name in ((request.resume, "--resume"), (request.steps, "--steps"), (request.data, "DATA")):
+        if given:
+            raise BadInputError(f"`--from-decision` must stand without {name}. Got both. Leave {name} out: the project knows.")
+    project = find_project(str(where) if where else None, "--project")
+    coming, run = next_pass(project), _readable(project.path)
+    if run:
+        values.update({**run.parameters, **values, "data": run.data["given"]})
+    elif project.data.get("source"):
+        values["data"] = project.data["source"]
+    else:
+        raise ProjectError(f"`--from-decision` must know the data. {str(project.path)!r} was started with a frame, not with a "
+                           "file. Run the lessons in the notebook that has it.")
+    return project.path, coming
 
 
 def _opened(request: Request, where: Path | None, before: RunState | None, lessons: dict[str, LessonFile],
-            absent: tuple[Step, ...], values: dict[str, Any]) -> Plan:
+            absent: tuple[Step, ...], values: dict[str, Any], coming: "NextPass | None") -> Plan:
     import inspect
 
     from ml_lifecycle.foundation.lesson import start_lesson
+    from ml_lifecycle.foundation.passes import start_pass
 
     _check_place(where or _usual_project(values["data"]))
     takes = inspect.signature(start_lesson).parameters
@@ -90,8 +118,10 @@ def _opened(request: Request, where: Path | None, before: RunState | None, lesso
     state.finished = ""
     with ExitStack() as held:
         held.enter_context(_one_at_a_time(project.path))
+        if coming:
+            start_pass(project)
         state.save(project.path)
-        return Plan(project, state, lessons, todo, absent, values, request.timeout, request.debug, held.pop_all())
+        return Plan(project, state, lessons, todo, absent, values, request.timeout, request.debug, held.pop_all(), coming)
 
 
 def _select(steps: str | None) -> tuple[dict[str, LessonFile], tuple[Step, ...]]:

@@ -17,6 +17,7 @@ from .plan import Plan, Request, plan_run
 from .progress import Progress
 from .say import complain, shown, waiting
 from .state import LessonState, keep_aside, now
+from .summary import begins
 
 if TYPE_CHECKING:
     from .execute import Outcome
@@ -32,6 +33,8 @@ def run(plan: Plan) -> tuple[int, str]:
     guard, progress = KernelGuard(), Progress()
     code, problem = DONE, ""
     try:
+        if plan.coming:
+            progress.say(begins(plan.coming))
         with plan.held, _signals(guard):
             for key in plan.lessons:
                 if key not in plan.todo:

@@ -4,13 +4,16 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ml_lifecycle.foundation.errors import ProjectError
 from ml_lifecycle.foundation.lifecycle import STATES, STEPS, Step, find_step
+from ml_lifecycle.foundation.passes import compare_passes, in_words, next_pass
 
 from .say import shown
 from .site import facts, states
 from .state import RunState
 
 if TYPE_CHECKING:
+    from ml_lifecycle.foundation.passes import NextPass
     from ml_lifecycle.foundation.project import Project
 
 _WIDTH = 13  # of the text in a box: "3 Exploration", "? cannot tell"
@@ -71,9 +74,30 @@ def then(project: "Project") -> str:
     status = project.status()
     lines = [f.message for f in status.findings if f.code != "STA001"][:1]
     if status.back:
-        lines.append(f"The latest decision goes back, from {find_step(status.back[0]).title.lower()} "
+        lines.append(f"The decision goes back, from {find_step(status.back[0]).title.lower()} "
                      f"to {find_step(status.back[1]).title.lower()}.")
-    return " ".join(lines)
+    try:
+        coming = next_pass(project)
+    except ProjectError:
+        return " ".join(lines)
+    said = in_words(coming.carried)
+    lines += [f"Carried along: {said}."] if said else []
+    command = f"ml-lifecycle run --from-decision --project {shlex.quote(shown(project.path))}"
+    return f"{' '.join(lines)}\n      repeat it: {command}"
+
+
+def begins(coming: "NextPass") -> str:
+    """What a pass begins with, in one line."""
+    said = in_words(coming.carried)
+    step, decided = find_step(coming.step), find_step(coming.decided.step)
+    return (f"pass {coming.number} begins with step {step.number}, {step.title.lower()}, as step {decided.number} decided"
+            + (f"; carried along: {said}" if said else ""))
+
+
+def _passes(project: "Project") -> list[str]:
+    """In what the latest pass differs from the one before; nothing after the first."""
+    report = compare_passes(project) if int(project.settings.get("pass", 1)) > 1 else None
+    return ["", f"pass {len(report.frame)}: {report.answer}"] if report else []
 
 
 def summary(
@@ -84,7 +108,7 @@ def summary(
 ) -> str:
     """What a run ends with."""
     lines = ["", f"{project.path.name}: {' · '.join(facts(project))}", "", table(project, run, absent), "",
-             f"next: {then(project)}", ""]
+             f"next: {then(project)}", *_passes(project), ""]
     lines += [f"report     {shown(index)}"] if index else []
     return "\n".join([*lines, f"notebooks  {shown(project.path / 'notebooks')}", f"project    {shown(project.path)}"])
 
@@ -96,7 +120,7 @@ def standing(
     """What `ml-lifecycle status` prints."""
     status = project.status()
     lines = [f"{project.path.name}: {' · '.join(facts(project))}", "", loop(states(status, run), status.next_step), "",
-             table(project, run), "", f"next: {then(project)}"]
+             table(project, run), "", f"next: {then(project)}", *_passes(project)]
     failed = [one.message for one in run.lessons.values() if one.state == "failed"] if run else []
     lines += [f"a lesson stopped at {message}" for message in failed]
     if run and run.unfinished(project.path):
