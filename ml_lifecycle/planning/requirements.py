@@ -18,7 +18,7 @@ from ..foundation._render import PALETTE
 from ..foundation.errors import BadInputError, did_you_mean, one_of
 from ..foundation.metrics import METRICS, Metric
 from ..foundation.report import Report, made_with
-from . import _judge, _quantities
+from . import _flatter, _judge, _quantities
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -185,6 +185,8 @@ class Requirements:
     def judge(
         self,
         candidates: Any,  # DataFrame with one row a candidate, or dicts as `measure_model` gives them
+        *,
+        constant: str | None = None,  # the candidate that knows nothing, if there is one: does the metric flatter it?
     ) -> RequirementsReport:  # raises BadInputError for no or equally named candidates, or a missing optimized column
         """Say who qualifies, who wins, by how much, and whether that is more than noise."""
         sign = 1 if self.greater_is_better else -1
@@ -193,8 +195,11 @@ class Requirements:
             "name": c.name, "score": c.score.value, "low": c.score.low, "high": c.score.high,
             "qualifies": c.qualifies, "fails": c.fails, "rank": rank,
         } for rank, c in enumerate(verdict.candidates, 1)])
+        told = _judge.findings(self, verdict, sign)
+        if constant is not None:
+            told = (*told, *_flatter.findings(self, candidates, constant))
         return RequirementsReport(
-            frame=frame, findings=_judge.findings(self, verdict, sign), params=made_with(requirements=self.to_dict()),
+            frame=frame, findings=told, params=made_with(requirements=self.to_dict()),
             winner=verdict.winner, tied=verdict.tied, lead=verdict.lead,
             qualified=tuple(c.name for c in verdict.are("yes")),
             score_label=self.score_label, greater_is_better=bool(self.greater_is_better), unit=_unit(self.weights))

@@ -1,23 +1,25 @@
 """The report site of a project: plain HTML files that need no network, no script and no server."""
 
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Any
 
-from ml_lifecycle.foundation import _render
 from ml_lifecycle.foundation._files import write_text
+from ml_lifecycle.foundation._words import count
 from ml_lifecycle.foundation.errors import LifecycleError
 from ml_lifecycle.foundation.lifecycle import STATES, STEPS, Step, find_step, lifecycle_figure
+from ml_lifecycle.foundation.passes import compare_passes
 
+from .findings import findings_list
 from .state import RunState, read_state
 
 if TYPE_CHECKING:
     from ml_lifecycle.foundation.project import Project
-    from ml_lifecycle.foundation.report import Finding, Report
+    from ml_lifecycle.foundation.report import Report
     from ml_lifecycle.foundation.status import StatusReport
+    from ml_lifecycle.maintenance import Handoff
 
 ASSETS = Path(__file__).parent / "assets"
 
@@ -26,6 +28,8 @@ def write_site(
     project: "Project",  # whose report it is
 ) -> Path:  # site/index.html
     """Write the report site: what was found, decided and measured, and each executed lesson."""
+    from ml_lifecycle.maintenance import handoff
+
     from .pages import lesson_body
 
     site, books = project.path / "site", _executed(project)
@@ -33,7 +37,10 @@ def write_site(
     for step, book in books.items():
         body = _crumbs(book) + lesson_body(book, pages=names) + _pager(step, names)
         write_text(site / f"{step.folder}.html", page(f"{step.number}. {step.title} · {project.path.name}", body))
-    return write_text(site / "index.html", page(f"{project.path.name}: report", _index(project)))
+    document = handoff(project) if books or project.evidence() else None
+    if document:
+        write_text(site / "handoff.html", document.html)
+    return write_text(site / "index.html", page(f"{project.path.name}: report", _index(project, document)))
 
 
 def page(title: str, body: str) -> str:
@@ -73,12 +80,13 @@ def _title(folder: str | None) -> str:
 
 # index ---------------------------------------------------------------------------------------------------------------
 
-def _index(project: "Project") -> str:
+def _index(project: "Project", document: "Handoff | None") -> str:
     status, run = project.status(), _state(project)
     evidence = {step: project.evidence(step.key) for step in STEPS}
     parts = [f"<h1>{escape(project.path.name)}</h1>", f'<p class="lead">{_facts(project)}</p>', _stopped(run),
              f'<div class="figure">{figure(status, run)._repr_html_()}</div>', _next(status),
-             _steps_table(project, status, run), _findings(evidence), *(_step_section(project, s, evidence[s]) for s in STEPS)]
+             _steps_table(project, status, run), _passes(project), findings_list(evidence),
+             *(_step_section(project, s, evidence[s]) for s in STEPS), _hand_off(document)]
     return "\n".join(filter(None, parts))
 
 
@@ -148,33 +156,35 @@ def _step_row(project: "Project", step: Step, row: Any, state: str, run: RunStat
             f'<td data-label="decision: ">{escape(row["decision"])}</td><td>{" ".join([*links, took])}</td></tr>')
 
 
-def _findings(evidence: dict[Step, dict[str, "Report"]]) -> str:
-    found = [(step, slug, finding) for step, reports in evidence.items() for slug, report in reports.items()
-             for finding in report.findings]
-    if not found:
+def _passes(project: "Project") -> str:
+    """The passes side by side, from the second one on."""
+    if int(project.settings.get("pass", 1)) < 2:
         return ""
-    loud = [one for severity in ("issue", "tip") for one in found if one[2].severity == severity]
-    calm = [one for severity in ("passed", "not applicable") for one in found if one[2].severity == severity]
-    first = f'<ul class="findings">{_items(loud)}</ul>' if loud else "<p>No issue and no tip.</p>"
-    rest = (f'<details class="more"><summary>{len(calm)} more: passed or not applicable</summary>'
-            f'<ul class="findings">{_items(calm)}</ul></details>') if calm else ""
-    return f'<h2 id="findings">Findings</h2>{first}{rest}'
+    return f'<h2 id="passes">Passes</h2>{compare_passes(project)._repr_html_()}'
 
 
-def _items(found: Iterable[tuple[Step, str, "Finding"]]) -> str:
-    return "".join(
-        f'<li class="{finding.severity.replace(" ", "-")}"><span class="mark">{_render.SEVERITY_MARK[finding.severity]} '
-        f"{finding.severity}</span> <code>{finding.code}</code> {escape(finding.message)} "
-        f'<span class="where">step {step.number}, <a href="#{step.key}-{escape(slug)}">{escape(slug.replace("_", " "))}</a>'
-        "</span>" + (f'<span class="then"><b>Next:</b> {escape(str(finding.next))}</span>' if finding.next else "") + "</li>"
-        for step, slug, finding in found)
+def _hand_off(document: "Handoff | None") -> str:
+    if document is None:
+        return ""
+    todo = (f" {count(len(document.open), 'place')} only a person can fill in; <code>ml-lifecycle handoff --check</code> fails "
+            "until they are." if document.open else " Nothing is left to fill in.")
+    return (f'<h2 id="hand-off">Hand-off</h2><p><a href="handoff.html">The hand-off document</a>: what somebody needs to take '
+            f"over.{todo}</p>")
 
 
 def _step_section(project: "Project", step: Step, reports: dict[str, "Report"]) -> str:
     card = project.decision(step.key)
     if not reports and card is None:
         return ""
-    shown = "".join(f'<div id="{step.key}-{escape(slug)}">{report._repr_html_()}</div>' for slug, report in reports.items())
+    shown = "".join(_report(step, slug, report) for slug, report in reports.items())
     decided = card._repr_html_() if card else ""
     return (f'<h2 id="{step.key}">{step.number}. {escape(step.title)}</h2>'
             f'<p class="lead">{escape(step.question)}</p>{decided}{shown}')
+
+
+def _report(step: Step, slug: str, report: "Report") -> str:
+    """A report that unfolds; one with an issue is unfolded."""
+    state = report.verdict
+    return (f'<details class="report" id="{step.key}-{escape(slug)}"{" open" if report.passed is False else ""}>'
+            f'<summary><span class="state {state.replace(" ", "-")}">{STATES[state][0]} {state}</span> '
+            f"<b>{escape(report.title)}</b>: {escape(report.answer)}</summary>{report._repr_html_()}</details>")
