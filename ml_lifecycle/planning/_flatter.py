@@ -46,10 +46,19 @@ def findings(
         return [Finding(
             "REQ011", "issue", f"{label} misleads here: by it {constant}, which knows nothing, {why}, while by "
             f"{METRICS[other].label} {better} is better than it by {number(gap[0])} ({number(gap[1])} to {number(gap[2])}).",
-            {**_evidence(name, known, lead, rival), "metric": name, "instead": other},
-            NextStep(f"optimize {METRICS[other].label} or another metric that the constant answer does badly by", "planning",
-                     f"ml-lifecycle run --metric {other}"))]
+            {**_evidence(name, known, lead, rival), "metric": name, "instead": other}, _instead(METRICS[other].label, other))]
+    if full and not told:
+        other = next(m for m in ("balanced_accuracy", "rmse") if METRICS[name].tasks[0] in METRICS[m].tasks)
+        return [Finding(
+            "REQ011", "issue", f"{label} misleads here: by it {constant}, which knows nothing, is already at "
+            f"{number(known.value)}, and {rival} cannot be told from it.",
+            {**_evidence(name, known, lead, rival), "metric": name}, _instead(METRICS[other].label, other))]
     return []
+
+
+def _instead(label: str, other: str) -> NextStep:
+    return NextStep(f"optimize {label}, or another metric that the constant answer does badly by", "planning",
+                    f"ml-lifecycle run --metric {other}")
 
 
 def _evidence(name: str, known: Interval, lead: tuple[float, float, float] | None, rival: str) -> dict[str, Any]:
