@@ -24,7 +24,8 @@ LEAK_ROWS = 3000
 LEAK_SHARE = 0.95  # of the best model's gain that one column alone must reach to be named
 LEAK_FROM = 0.5  # share of what there is to gain from which the best model is worth the question
 
-DATA = NextStep("look for features that carry the signal, and check the labels of some rows by hand", "data")
+DATA = NextStep("look for features that carry the signal, and check the labels of some rows by hand", "data",
+                "check_quality(data)")
 
 
 def evidence(table: Table, difference: Any, p: float, **more: Any) -> dict[str, Any]:
@@ -191,7 +192,7 @@ def too_good(table: Table, problem: Problem, seed: int) -> list[Finding]:
     return [Finding("BAS006", "tip", f"Too good to be true? {text[0].upper()}{text[1:]}; {table.size}.",
                     {"best": best.name, "score": best.score, "alone": alone, "n": table.folds.n},
                     NextStep("make sure that every column is known at the time of the prediction, and that no row stands on "
-                             "both sides of a split", "data", "describe_data(data)"))]
+                             "both sides of a split", "data", "check_quality(data)"))]
 
 
 def _columns_alone(table: Table, problem: Problem, best: Row, plain: Row, seed: int) -> dict[str, float]:

@@ -60,16 +60,17 @@ def handoff(directory: str | None, check: bool) -> int:
               help="The port to listen on; 0: a free one.")
 @click.option("--canary", type=click.FloatRange(0, 1), metavar="SHARE", default=0.0, show_default=True,
               help="The share of users that the canary answers.")
-@click.option("--shadow", is_flag=True, help="Let the shadow answer too, unseen; both answers are kept.")
-def serve(directory: str | None, host: str, port: int, canary: float, shadow: bool) -> int:
+def serve(directory: str | None, host: str, port: int, canary: float) -> int:
     """Serve the champion of a project's registry over HTTP.
 
-    DIR is a project directory or a registry. POST /predict answers; /livez, /readyz and /metrics say how it is.
+    DIR is a project directory or a registry. POST /predict answers; /livez, /readyz and /metrics say how it is. A version that
+    is promoted to shadow answers along, unseen; both answers are kept.
 
     \b
     ml-lifecycle serve runs/flights
-    ml-lifecycle serve runs/flights --port 9000 --canary 0.05 --shadow
+    ml-lifecycle serve runs/flights --port 9000 --canary 0.05
     """
+    from .projects import find_project
     from .serve import serve as serve_registry
 
-    return serve_registry(directory, host=host, port=port, canary=canary, shadow=shadow)
+    return serve_registry(directory or find_project(None).path, host, port, canary=canary)

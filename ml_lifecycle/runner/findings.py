@@ -24,7 +24,7 @@ def findings_list(
     if not found:
         return ""
     found.sort(key=_by_severity)
-    counts = {s: sum(finding.severity == s for _, _, finding in found) for s in SEVERITIES}
+    counts: dict[str, int] = {s: sum(finding.severity == s for _, _, finding in found) for s in SEVERITIES}
     quiet = "" if counts["issue"] + counts["tip"] else '<p class="calm">No issue and no tip.</p>'
     return (f'<h2 id="findings">Findings</h2><div class="sorter">{_controls(counts)}{quiet}'
             f'<ul class="findings">{"".join(_items(found))}</ul></div>')
