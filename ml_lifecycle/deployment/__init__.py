@@ -1,3 +1,13 @@
 """Step 6, deployment: how does it reach users, and how is it taken back?"""
 
-__all__: list[str] = []
+from ._log import RequestLog
+from .docker import write_docker
+from .registry import ModelVersion, Registry
+from .release import ReleaseReport, check_release
+from .rollout import Rollout, ShadowReport, shadow_report
+from .serving import create_app, running
+
+__all__ = [
+    "ModelVersion", "Registry", "ReleaseReport", "RequestLog", "Rollout", "ShadowReport", "check_release", "create_app",
+    "running", "shadow_report", "write_docker",
+]

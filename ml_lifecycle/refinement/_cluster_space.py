@@ -1,0 +1,175 @@
+"""A table as points: every column as numbers in which it counts once, and what rules can be said about it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from ..exploration import _columns
+from ..exploration.pipelines import DateParts
+
+LEVELS = 30  # categories of a column that are told apart, the most frequent ones
+WIDTH = 16  # directions that a column of text is brought down to
+WORDS = 60  # words that a rule may ask for
+MOST = 300  # columns that are looked at
+APART = float(np.sqrt(2))  # distance of two different categories: that of two typical numbers
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One column, or one part of a date."""
+
+    name: str
+    kind: str  # "number", "category", "date" or "text"
+    values: np.ndarray  # numbers (nan where missing), or codes of levels, or (rows, words) of 0 and 1
+    levels: tuple[str, ...] = ()  # of a category, or the words of a text
+    block: np.ndarray | None = None  # points of a text
+    whole: bool = False  # numbers without fractions
+    unit: str = "ns"  # of dates
+
+    def points(self) -> np.ndarray:
+        """Coordinates of shape (rows, d) in which two typical rows are about sqrt(2) apart."""
+        if self.kind == "category":
+            used = np.zeros((len(self.values), max(1, len(self.levels))))
+            used[np.arange(len(used)), self.values] = 1.0
+            return used * APART / np.sqrt(2)
+        if self.block is not None:
+            size = np.sqrt(self.block.var(axis=0).sum())
+            return self.block / size if size > 0 else self.block
+        return _scaled(self.values)
+
+
+def _scaled(values: np.ndarray) -> np.ndarray:
+    """Numbers around their median in units of their spread, long tails drawn in; a flag where some are missing."""
+    gone = np.isnan(values)
+    known = values[~gone]
+    low, middle, high = np.quantile(known, [0.25, 0.5, 0.75]) if len(known) else (0.0, 0.0, 0.0)
+    spread = (high - low) / 1.349 or (float(known.std()) if len(known) else 0.0)
+    z = np.where(gone, 0.0, (values - middle) / (spread or 1.0))
+    z = 2 * np.arcsinh(z / 2)
+    size = z.std()
+    z = z / size if size > 0 else z * 0.0
+    return np.column_stack([z, gone * 1.0]) if gone.any() else z[:, None]
+
+
+def features_of(table: pd.DataFrame, fit_rows: np.ndarray, seed: int) -> list[Feature]:
+    """Every column that varies; words and levels are those of `fit_rows`."""
+    found: list[Feature] = []
+    for name in table.columns[:MOST]:
+        column = table[name]
+        kind = _columns.kind_of(column)
+        if kind == "number":
+            found.append(_number(str(name), _columns.numbers(column)))
+        elif kind == "date":
+            found += _dates(name, column)
+        elif kind == "category":
+            found.append(_category(str(name), column))
+        elif kind == "text":
+            found.append(_text(str(name), column, fit_rows, seed))
+    return [feature for feature in found if _varies(feature)]
+
+
+def _varies(feature: Feature) -> bool:
+    if feature.kind == "text":
+        return len(feature.levels) > 0
+    known = feature.values[~np.isnan(feature.values)] if feature.kind != "category" else feature.values
+    return len(known) > 0 and (known.min() < known.max() or len(known) < len(feature.values))
+
+
+def _number(name: str, values: np.ndarray) -> Feature:
+    known = values[~np.isnan(values)]
+    return Feature(name, "number", values, whole=bool(len(known)) and bool((known == np.round(known)).all()))
+
+
+def _category(name: str, column: pd.Series) -> Feature:
+    gone = column.isna().to_numpy()
+    texts = np.array(["" if g else str(v) for v, g in zip(column, gone)], dtype=object)
+    texts[gone] = None
+    codes, levels = pd.factorize(texts)
+    order = np.argsort(-np.bincount(codes[codes >= 0], minlength=len(levels)), kind="stable")
+    place = np.full(len(levels), LEVELS)
+    place[order[:LEVELS]] = np.arange(min(LEVELS, len(order)))
+    kept = [str(levels[i]) for i in order[:LEVELS]]
+    if len(levels) > LEVELS:
+        kept.append("")  # all others: no rule names them
+    found = np.where(codes < 0, len(kept), place[codes]) if len(levels) else np.zeros(len(codes), dtype=int)
+    return Feature(name, "category", found.astype(int), (*kept, None) if gone.any() else tuple(kept))  # type: ignore[arg-type]
+
+
+def _dates(name: Any, column: pd.Series) -> list[Feature]:
+    index = _columns.dates(column)
+    found = [Feature(str(name), "date", np.where(index.isna(), np.nan, index.asi8.astype(float)), unit=index.unit)]
+    parts = DateParts(elapsed=False).fit(column)
+    values = parts.transform(column)
+    return found + [_number(f"{name}: {part.replace('_', ' ')}", values[:, i]) for i, part in enumerate(parts.parts_)]
+
+
+def _text(name: str, column: pd.Series, fit_rows: np.ndarray, seed: int) -> Feature:
+    from sklearn.decomposition import TruncatedSVD
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    texts = _columns.texts(column)
+    few = max(2, len(fit_rows) // 100)
+    try:
+        words = TfidfVectorizer(sublinear_tf=True, max_features=2_000, min_df=few, stop_words="english")
+        words.fit([texts[i] for i in fit_rows])
+        weights = words.transform(texts)
+    except ValueError:  # no word comes often enough
+        return Feature(name, "text", np.zeros((len(texts), 0)))
+    width = min(WIDTH, weights.shape[1] - 1)
+    block = TruncatedSVD(width, n_iter=3, random_state=seed).fit(weights[fit_rows]).transform(weights) if width > 1 else \
+        weights.toarray()
+    common = np.argsort(-np.asarray((weights[fit_rows] > 0).sum(axis=0)).ravel(), kind="stable")[:WORDS * 3]
+    there = np.asarray((weights[:, common] > 0).todense())
+    return Feature(name, "text", there, tuple(str(w) for w in words.get_feature_names_out()[common]), block)
+
+
+def separation(feature: Feature, wrong: np.ndarray, rows: np.ndarray) -> tuple[float, float]:
+    """(p of "errors are like the correct rows in this column", how far apart they are in [0, 1])."""
+    values, bad = feature.values[rows], wrong[rows]
+    if feature.kind == "category":
+        return _counts(values, bad, len(feature.levels))
+    if feature.kind == "text":
+        return _words(values, bad)
+    gone = np.isnan(values)
+    p, far = 1.0, 0.0
+    if (bad & ~gone).any() and (~bad & ~gone).any():
+        test = stats.ks_2samp(values[bad & ~gone], values[~bad & ~gone], method="asymp")
+        p, far = float(test.pvalue), float(test.statistic)
+    if gone.any() and not gone.all():
+        p_gone, far_gone = _counts(gone.astype(int), bad, 2)
+        p, far = min(1.0, 2 * min(p, p_gone)), max(far, far_gone)
+    return p, far
+
+
+def _counts(codes: np.ndarray, bad: np.ndarray, size: int) -> tuple[float, float]:
+    """Chi-square of levels, the rare ones taken together, and the total variation."""
+    a, b = (np.bincount(codes[part], minlength=size).astype(float) for part in (bad, ~bad))
+    if not a.sum() or not b.sum():
+        return 1.0, 0.0
+    rare = (a + b) * min(a.sum(), b.sum()) / (a.sum() + b.sum()) < 5
+    if rare.sum() > 1:
+        a, b = np.append(a[~rare], a[rare].sum()), np.append(b[~rare], b[rare].sum())
+    keep = a + b > 0
+    if keep.sum() < 2:
+        return 1.0, 0.0
+    table = np.array([a[keep], b[keep]])
+    chi = stats.chi2_contingency(table, correction=False)
+    p = float(stats.fisher_exact(table)[1]) if table.shape == (2, 2) and chi.expected_freq.min() < 5 else float(chi.pvalue)
+    return p, float(np.abs(a / a.sum() - b / b.sum()).sum() / 2)
+
+
+def _words(there: np.ndarray, bad: np.ndarray) -> tuple[float, float]:
+    best, far = 1.0, 0.0
+    for word in range(there.shape[1]):
+        p, apart = _counts(there[:, word].astype(int), bad, 2)
+        best, far = (p, apart) if p < best else (best, far)
+    return min(1.0, best * max(1, there.shape[1])), far
+
+
+def stacked(features: Sequence[Feature], weights: Sequence[float]) -> np.ndarray:
+    """The points of all rows in the columns that count, each with its weight."""
+    return np.hstack([feature.points() * weight for feature, weight in zip(features, weights)])

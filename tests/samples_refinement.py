@@ -1,0 +1,50 @@
+"""Samples of the reports of refinement."""
+
+from typing import Any
+
+from samples import EVIL, evil_frame, sample
+
+@sample
+def ErrorBreakdown() -> Any:  # noqa: N802
+    from sklearn.tree import DecisionTreeClassifier
+
+    from ml_lifecycle.refinement.breakdown import error_breakdown
+
+    frame = evil_frame()
+    X, y = frame[[EVIL]], frame["y"]
+    parts = [(X[:50], y[:50]), (X[50:80], y[50:80]), (X[80:], y[80:])]
+    return error_breakdown.from_model(DecisionTreeClassifier(random_state=0), parts, metric="accuracy", irreducible=.9)
+
+
+@sample
+def SearchReport() -> Any:  # noqa: N802
+    from ml_lifecycle.exploration import default_models
+    from ml_lifecycle.refinement.search import coarse_to_fine
+
+    frame = evil_frame()
+    model = default_models("classification", frame.drop(columns="y"))["small tree"]
+    space = {"model__max_depth": (1, 5), "model__criterion": ["gini", EVIL, "$x_{$"]}
+    return coarse_to_fine(model, space, frame.drop(columns="y"), frame["y"], budget=8, cv=2)
+
+
+@sample
+def TopLosses() -> Any:  # noqa: N802
+    import numpy as np
+
+    from ml_lifecycle.refinement.losses import top_losses
+
+    frame = evil_frame()
+    chance = np.random.default_rng(0).random(len(frame))
+    named = frame.drop(columns="y").set_axis([f"{EVIL}{i}" for i in range(len(frame))], axis=0)
+    return top_losses(named, list(frame["y"]), chance, positive=EVIL)
+
+
+@sample
+def ErrorClusters() -> Any:  # noqa: N802
+    import numpy as np
+
+    from ml_lifecycle.refinement.clusters import error_clusters
+
+    frame = evil_frame(400)
+    wrong = (frame["colour"] == EVIL) & (np.arange(400) % 5 > 0) | (np.arange(400) % 17 == 0)
+    return error_clusters(frame.drop(columns="y"), frame["y"], np.where(wrong, "$_{$", frame["y"]))

@@ -1,0 +1,375 @@
+"""What limits a model: cases whose Bayes error is known, each cause dominant once, and few rows that cannot tell."""
+
+import json
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.dummy import DummyClassifier
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.tree import DecisionTreeClassifier
+
+from ml_lifecycle.foundation import BadInputError, Metric, Report, UnknownNameError, load_dataset
+from ml_lifecycle.foundation.intervals import wilson
+from ml_lifecycle.foundation.report import NextStep
+from ml_lifecycle.refinement import ErrorBreakdown, error_breakdown
+from ml_lifecycle.refinement._breakdown_findings import ACTIONS
+
+CAUSES = ("irreducible", "avoidable_bias", "variance", "distribution_shift", "validation_overfitting")
+
+
+def codes(report: Report) -> list[str]:
+    return [f.code for f in report.findings]
+
+
+def found(report: Report, code: str) -> Any:
+    return next(f for f in report.findings if f.code == code)
+
+
+# from errors
+
+@pytest.mark.parametrize(("errors", "dominant"), [
+    ({"irreducible": .20, "train": .21, "val": .22, "test": .22}, "irreducible"),
+    ({"irreducible": .01, "train": .15, "val": .16, "test": .16}, "avoidable_bias"),
+    ({"irreducible": .01, "train": .02, "val": .15, "test": .155}, "variance"),
+    ({"irreducible": .01, "train": .02, "val_train": .04, "val_test": .20, "test": .205}, "distribution_shift"),
+    ({"irreducible": .01, "train": .02, "val": .04, "test": .20}, "validation_overfitting"),
+])
+def test_each_cause_dominates_once(errors: dict[str, float], dominant: str) -> None:
+    report = error_breakdown(**errors, n=4_000)
+    assert report.dominant == report.largest == dominant
+    assert report.rivals == (dominant,)
+    assert set(report.components) == set(CAUSES)
+    assert report.frame.loc[report.frame["dominant"], "component"].tolist() == [dominant]
+    last = errors["test"]
+    assert sum(c[0] for c in report.components.values() if c is not None) == pytest.approx(last)
+    assert report.actions
+    assert error_breakdown(**errors, n=20).dominant is None
+    assert found(error_breakdown(**errors, n=20), "ERR001").undecided
+
+
+def test_few_rows_cannot_tell_and_say_what_they_cannot_tell_apart() -> None:
+    report = error_breakdown(irreducible=.05, train=.1, val=.16, n=150)
+    assert report.dominant is None
+    assert report.passed is None
+    assert {"variance", "avoidable_bias"} <= set(report.rivals)
+    assert "n is too small" in report.answer
+
+
+def test_the_difference_of_two_shares_is_newcombes() -> None:
+    report = error_breakdown(train=56 / 70, val=48 / 80, n={"train": 70, "val": 80})
+    value = report.components["variance"]
+    assert value is not None
+    assert np.round(value, 4).tolist() == [-.2, -.3339, -.0524]  # Newcombe 1998, table II, example (a), method 10
+
+
+def test_n_by_part_and_triples() -> None:
+    report = error_breakdown(train=(.05, .04, .06), val=.2, n={"val": 400})
+    assert report.errors["train"] == (.05, .04, .06)
+    assert report.errors["val"] == pytest.approx(tuple(wilson(80, 400)))
+    assert report.n == {"train": None, "val": 400}
+
+
+def test_without_n_nothing_is_settled() -> None:
+    report = error_breakdown(train=.01, val=.2)
+    assert report.dominant is None
+    assert report.largest == "variance"
+    assert np.isnan(report.components["variance"][1])
+    assert "without intervals" in report.answer
+
+
+def test_an_irreducible_error_that_was_measured_has_an_interval() -> None:
+    exact = error_breakdown(irreducible=.05, train=.2, val=.22, n=1_000).components["avoidable_bias"]
+    measured = error_breakdown(irreducible=.05, train=.2, val=.22, n={"irreducible": 50, "train": 1_000, "val": 1_000})
+    wider = measured.components["avoidable_bias"]
+    assert wider[2] - wider[1] > 1.5 * (exact[2] - exact[1])
+
+
+class TestUnknownFloor:
+    def test_bias_is_bounded_from_above_only_and_never_dominates(self) -> None:
+        report = error_breakdown(train=.3, val=.31, n=100_000)
+        assert report.components["irreducible"] is None
+        assert report.components["avoidable_bias"][:2] == (.3, 0)
+        assert report.dominant is None
+        assert "can be avoided" in report.answer
+        assert "ERR002" in codes(report)
+        assert "ERR011" in codes(report), "what is done against underfitting is listed all the same"
+
+    def test_variance_may_dominate_whatever_the_floor_is(self) -> None:
+        assert error_breakdown(train=.02, val=.2, n=2_000).dominant == "variance"
+
+    def test_variance_that_is_not_larger_than_the_training_error_does_not(self) -> None:
+        assert error_breakdown(train=.1, val=.18, n=100_000).dominant is None
+
+
+@pytest.mark.parametrize(("metric", "scores", "errors"), [
+    ("accuracy", {"irreducible": .99, "train": .98, "val": .85}, (.01, .02, .15)),
+    ("rmse", {"irreducible": 1, "train": 2, "val": 5}, (1, 2, 5)),
+    ("r2", {"irreducible": .9, "train": .8, "val": -.5}, (.1, .2, 1.5)),
+    ("Log loss", {"irreducible": .1, "train": .3, "val": 2.5}, (.1, .3, 2.5)),
+])
+def test_metrics_of_any_direction(metric: str, scores: dict[str, float], errors: tuple[float, ...]) -> None:
+    report = error_breakdown(**scores, metric=metric)
+    assert [e[0] for e in report.errors.values()] == pytest.approx(errors)
+    assert report.largest == "variance"
+
+
+def test_own_metrics() -> None:
+    def profit(y: Any, said: Any, weight: Any) -> float:
+        return 0.0
+
+    gain = Metric("profit", "Profit", True, -np.inf, np.inf, "euro", ("classification",), "labels", function=profit)
+    report = error_breakdown(train=(500, 480, 520), val=(300, 280, 320), metric=gain)
+    assert report.components["variance"][0] == 200
+
+
+def test_a_score_that_is_no_share_of_rows_gets_no_interval_from_n() -> None:
+    report = error_breakdown(train=.99, val=.8, n=10_000, metric="roc_auc")
+    assert report.dominant is None
+    assert np.isnan(report.components["variance"][1])
+    told = error_breakdown(train=(.99, .985, .995), val=(.8, .79, .81), metric="roc_auc")
+    assert told.dominant == "variance"
+
+
+def test_negative_terms_are_said() -> None:
+    report = error_breakdown(irreducible=.2, train=.0, val=.35, n=2_000)
+    assert report.dominant == "variance"
+    assert "by heart" in found(report, "ERR005").message
+
+
+def test_shift_and_validation_overfitting_are_issues_only_when_sure_and_large() -> None:
+    assert found(error_breakdown(train=.1, val=.1, test=.2, n=2_000), "ERR004").severity == "issue"
+    assert found(error_breakdown(train=.1, val=.1, test=.102, n=50_000), "ERR004").severity == "passed"
+    assert found(error_breakdown(train=.1, val=.1, test=.13, n=100), "ERR004").undecided
+    assert found(error_breakdown(train=.1, val_train=.1, val_test=.2, n=2_000), "ERR003").severity == "issue"
+    assert found(error_breakdown(train=.1, val_train=.1, val_test=.07, n=9_000), "ERR003").severity == "passed"
+
+
+def test_one_validation_part_of_either_kind() -> None:
+    lone = error_breakdown(train=.1, val_test=.2, test=.2, n=100).frame.set_index("component")
+    assert lone["is"]["variance"] == "val_test − train"
+    mixed = error_breakdown(train=.1, val_train=.12, val=.2, n=1_000)
+    assert mixed.components["distribution_shift"][0] == pytest.approx(.08)
+    other = error_breakdown(train=.1, val=.12, val_test=.2, n=1_000)
+    assert other.components["distribution_shift"][0] == pytest.approx(.08)
+    only = error_breakdown(train=.1, val_train=.12, test=.2, n=1_000)
+    assert only.components["validation_overfitting"][0] == pytest.approx(.08)
+    three = error_breakdown(train=.1, val=.9, val_train=.12, val_test=.2, n=1_000)
+    assert "val" not in three.errors
+
+
+@settings(max_examples=60)
+@given(st.lists(st.floats(0, 1), min_size=5, max_size=5), st.integers(1, 10**6))
+def test_the_terms_add_up_and_hold_their_bounds(errors: list[float], n: int) -> None:
+    names = ("irreducible", "train", "val_train", "val_test", "test")
+    report = error_breakdown(**dict(zip(names, errors)), n=n)
+    terms = [report.components[name] for name in CAUSES]
+    assert sum(t[0] for t in terms) == pytest.approx(errors[-1], abs=1e-9)
+    assert all(t[1] <= t[0] <= t[2] for t in terms)
+    assert report.dominant in (None, report.largest)
+    assert "\n" not in report.answer
+
+
+def test_a_dominant_cause_is_rarely_wrong() -> None:
+    """Two terms of one size: which of them is larger is luck, and may hardly ever be told."""
+    rng, wrong = np.random.default_rng(0), 0
+    for _ in range(300):
+        train, val = rng.binomial(400, .1) / 400, rng.binomial(400, .19) / 400  # bias 0.09, variance 0.09
+        wrong += error_breakdown(irreducible=.01, train=train, val=val, n=400).dominant is not None
+    assert wrong <= 300 * .06
+
+
+@pytest.mark.parametrize(("arguments", "error", "text"), [
+    ({"train": None, "val": .1}, BadInputError, "`train` and `val` must be errors"),
+    ({"train": .1}, BadInputError, "`train` and `val`"),
+    ({"train": "a", "val": .1}, BadInputError, "`train` must be a number"),
+    ({"train": .1, "val": True}, BadInputError, "`val` must be a number"),
+    ({"train": .1, "val": np.nan}, BadInputError, "`val` must be a finite number"),
+    ({"train": -.1, "val": .1}, BadInputError, "`train` must lie from 0"),
+    ({"train": 1.2, "val": .1, "metric": "accuracy"}, BadInputError, "`train` must lie from 0 to 1, being accuracy"),
+    ({"train": (.1, .2), "val": .1}, BadInputError, "`train` must be a number, or"),
+    ({"train": (.1, .2, .3), "val": .1}, BadInputError, "in this order"),
+    ({"train": [object()] * 3, "val": .1}, BadInputError, "`train` must be a finite number"),
+    ({"train": .1, "val": .1, "n": 0}, BadInputError, "`n` must be a number of rows"),
+    ({"train": .1, "val": .1, "n": "many"}, BadInputError, "`n` must be a number of rows"),
+    ({"train": .1, "val": .1, "n": {"tset": 3}}, UnknownNameError, "Did you mean 'test'"),
+    ({"train": .1, "val": .1, "metric": "acuracy"}, UnknownNameError, "Did you mean 'accuracy'"),
+])
+def test_nonsense_is_refused_in_one_line(arguments: dict[str, Any], error: type[Exception], text: str) -> None:
+    with pytest.raises(error, match=text) as caught:
+        error_breakdown(**arguments)
+    assert "\n" not in str(caught.value)
+
+
+def test_every_action_has_a_call() -> None:
+    assert set(ACTIONS) == set(CAUSES)
+    for steps in ACTIONS.values():
+        assert all(isinstance(step, NextStep) and step.call and step.step for step in steps)
+
+
+def test_reads_back() -> None:
+    report = error_breakdown(irreducible=.01, train=.02, val=.11, n=500)
+    back = Report.from_json(report.to_json())
+    assert isinstance(back, ErrorBreakdown)
+    assert back.components == report.components
+    assert back.answer == report.answer
+    assert json.loads(report.to_json())["step"] == "refinement"
+    assert back.label == "Error"
+
+
+# from models, on cases whose Bayes error is known
+
+def noisy(rows: int, flip: float, seed: int, wiggle: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
+    """The sign of a wave over two features, flipped for a share of the rows: that share is the Bayes error."""
+    rng = np.random.default_rng(seed)
+    X = rng.uniform(-3, 3, size=(rows, 2))
+    y = np.sin(wiggle * X[:, 0]) + .3 * X[:, 1] > 0
+    return X, np.where(rng.random(rows) < flip, ~y, y).astype(int)
+
+
+class TestFromModel:
+    def test_noise(self) -> None:
+        splits = [noisy(4_000, .3, seed) for seed in range(3)]
+        model = DecisionTreeClassifier(min_samples_leaf=100)
+        report = error_breakdown.from_model(model, splits, metric="accuracy", irreducible=.7)
+        assert report.dominant == "irreducible"
+        assert report.passed is not False
+
+    def test_underfitting(self) -> None:
+        splits = [noisy(3_000, .02, seed, wiggle=4) for seed in range(3)]
+        report = error_breakdown.from_model(LogisticRegression(), splits, metric="accuracy", irreducible=.98)
+        assert report.dominant == "avoidable_bias"
+
+    def test_overfitting(self) -> None:
+        splits = [noisy(rows, .15, seed) for seed, rows in enumerate((300, 3_000, 3_000))]
+        report = error_breakdown.from_model(KNeighborsClassifier(1), splits, metric="accuracy", irreducible=.85)
+        assert report.dominant == "variance"
+        assert report.components["avoidable_bias"][0] < 0
+
+    def test_shift_with_two_validation_parts(self) -> None:
+        X, y = noisy(3_000, .05, 4)
+        splits = {"train": noisy(3_000, .05, 0), "val_train": noisy(3_000, .05, 1), "val_test": (X, 1 - y)}
+        model = DecisionTreeClassifier(min_samples_leaf=30)
+        report = error_breakdown.from_model(model, splits, metric="accuracy", irreducible=.95)
+        assert report.dominant == "distribution_shift"
+        assert report.passed is False
+
+    def test_overfitting_to_the_validation_rows(self) -> None:
+        X, y = noisy(200, .5, 1)
+        test = noisy(4_000, .5, 2)
+        models = [DummyClassifier(strategy="uniform", random_state=s).fit(X, y) for s in range(400)]
+        best = max(models, key=lambda m: m.score(X, y))
+        gap = best.score(X, y) - best.score(*test)
+        assert gap > .05
+        report = error_breakdown.from_model(best, {"train": test, "val": (X, y), "test": noisy(4_000, .5, 3)}, metric="accuracy")
+        assert report.components["validation_overfitting"][0] > .05
+
+    def test_a_split_by_time_shows_drift_as_a_term_of_its_own(self) -> None:
+        rng, rows = np.random.default_rng(0), 1_500
+        frame = pd.DataFrame({"when": np.arange(rows), "a": rng.normal(size=rows)})
+        frame["y"] = np.where(frame["when"] < 900, frame["a"], -frame["a"]) + .3 * rng.normal(size=rows)
+        splits = load_dataset(frame, target="y", time="when").split()
+        report = error_breakdown.from_model(Ridge(), splits)
+        assert report.dominant == "distribution_shift"
+        assert set(report.errors) == {"train", "val_train", "val", "test"}
+        assert report.params["hold_out"] == .2
+        assert set(error_breakdown.from_model(Ridge(), splits, hold_out=0).errors) == {"train", "val", "test"}
+
+    def test_no_drift_is_no_issue(self) -> None:
+        rng, rows = np.random.default_rng(1), 2_000
+        frame = pd.DataFrame({"when": np.arange(rows), "a": rng.normal(size=rows)})
+        frame["y"] = frame["a"] + rng.normal(size=rows)
+        report = error_breakdown.from_model(LinearRegression(), load_dataset(frame, target="y", time="when").split())
+        assert report.passed is not False
+        assert report.dominant is None
+
+    def test_a_fitted_model_is_used_as_it_is_and_stays_so(self) -> None:
+        splits = [noisy(300, .1, seed) for seed in range(2)]
+        model = DecisionTreeClassifier(max_depth=3, random_state=0).fit(*splits[0])
+        before = model.tree_
+        report = error_breakdown.from_model(model, splits, metric="accuracy")
+        assert model.tree_ is before
+        assert report.errors["train"][0] == pytest.approx(1 - model.score(*splits[0]))
+        assert "validation_overfitting" not in [c for c, v in report.components.items() if v is not None]
+
+    def test_no_random_state_is_disturbed_and_the_seed_decides(self) -> None:
+        splits = [noisy(200, .1, seed) for seed in range(2)]
+        np.random.seed(3)
+        before = np.random.get_state()[1].copy()
+        forest = RandomForestClassifier(10)
+        first, second = (error_breakdown.from_model(forest, splits, seed=5, n_boot=50) for _ in range(2))
+        assert (np.random.get_state()[1] == before).all()
+        assert first.components == second.components
+
+    def test_groups_are_held_out_whole_and_widen_the_intervals(self) -> None:
+        rng = np.random.default_rng(0)
+        group = np.repeat(np.arange(60), 20)
+        effect = rng.normal(size=60)[group]
+        frame = pd.DataFrame({"group": group, "a": rng.normal(size=1_200), "y": effect + .1 * rng.normal(size=1_200)})
+        data = load_dataset(frame, target="y", group="group")
+        splits = data.split()
+        grouped = error_breakdown.from_model(Ridge(), splits, hold_out=.2)
+        plain = error_breakdown.from_model(Ridge(), [(p.X, p.y) for p in splits], hold_out=.2)
+        width = [r.errors["val"][2] - r.errors["val"][1] for r in (grouped, plain)]
+        assert width[0] > 1.5 * width[1]
+        assert grouped.n["val_train"] % 20 == 0
+
+    def test_a_model_without_a_clone_says_that_nothing_was_held_out(self) -> None:
+        class Fixed:
+            def predict(self, X: Any) -> np.ndarray:
+                return np.zeros(len(X), dtype=int)
+
+        splits = [noisy(200, .1, seed) for seed in range(2)]
+        assert "ERR006" in codes(error_breakdown.from_model(Fixed(), splits, metric="accuracy", hold_out=.2))
+
+    def test_columns_of_one_and_labels_of_words(self) -> None:
+        X, y = noisy(300, .1, 0)
+        words = np.where(y == 1, "yes", "no")
+        frame = pd.DataFrame(X, columns=["a", "b"], index=np.arange(300)[::-1])
+        target = pd.Series(words, index=frame.index, dtype="category")
+        report = error_breakdown.from_model(LogisticRegression(), [(frame, target), (frame, target.to_frame())])
+        assert report.metric == "roc_auc"
+        assert report.components["variance"][0] == pytest.approx(0)
+        assert report.label == "Error (1 − ROC AUC)"
+
+    @pytest.mark.parametrize(("splits", "more", "text"), [
+        (3, {}, "`splits` must be Splits"),
+        ([noisy(9, 0, 0)], {}, "two or three pairs"),
+        ({"train": noisy(50, 0, 0), "vla": noisy(50, 0, 0)}, {}, "`splits` must name parts"),
+        ({"train": noisy(50, 0, 0)}, {}, "a training and a validation part"),
+        ([noisy(50, 0, 0), 3], {}, "`splits` must hold pairs"),
+        ([noisy(50, 0, 0), (np.ones((3, 2)), [1, 0])], {}, "one value of y for each row"),
+        ([noisy(50, 0, 0), (np.ones((2, 2)), [1, None])], {}, "no missing values in y"),
+        ([noisy(50, 0, 0)] * 2, {"hold_out": 2}, "`hold_out` must be a share"),
+        ([noisy(50, 0, 0)] * 2, {"seed": -1}, "`seed` must be"),
+        ([noisy(50, 0, 0)] * 2, {"metric": "rmse"}, "`metric` must be one for classification"),
+        ([noisy(50, 0, 0)] * 2, {"irreducible": 3}, "`irreducible` must lie"),
+        ([(np.array([["a"], ["b"]] * 20), [0, 1] * 20)] * 2, {}, "`model` must be one that fits"),
+    ])
+    def test_nonsense_is_refused_in_one_line(self, splits: Any, more: dict[str, Any], text: str) -> None:
+        with pytest.raises((BadInputError, UnknownNameError), match=text) as caught:
+            error_breakdown.from_model(LogisticRegression(), splits, **more)
+        assert "\n" not in str(caught.value)
+
+    def test_a_part_on_which_the_metric_is_undefined_is_left_out(self) -> None:
+        one_class = (np.ones((5, 2)), np.ones(5, dtype=int))
+        report = error_breakdown.from_model(LogisticRegression(), [noisy(50, 0, 0), one_class])
+        assert report.passed is None
+        assert report.components["variance"] is None
+        assert "no error on validation rows" in report.answer
+        assert "undefined on the 5 rows of 'val'" in found(report, "ERR006").message
+        assert report.plot() is not None
+        some = error_breakdown.from_model(LogisticRegression(), [noisy(50, 0, 0), noisy(50, 0, 1), one_class])
+        assert set(some.errors) == {"train", "val"}
+        with pytest.raises(BadInputError, match="must be defined on the training part"):
+            error_breakdown.from_model(DummyClassifier().fit(*one_class), [one_class, noisy(50, 0, 1)], metric="roc_auc")
+
+    def test_a_data_set_without_a_target_is_refused(self) -> None:
+        data = load_dataset(pd.DataFrame({"a": np.arange(30.), "b": np.arange(30.)}), target=False)
+        with pytest.raises(BadInputError, match="must have a target in every part"):
+            error_breakdown.from_model(Ridge(), [data, data])
