@@ -33,7 +33,7 @@ def main() -> None:
 
 `python benchmarks/registry_kills.py`, {time.perf_counter() - begun:.0f} s in all.
 
-A process registers, promotes, rolls back and cleans in a loop and is killed at a random moment within 0.3 s; after each kill a
+A process registers, promotes, rolls back and cleans in a loop and is killed at a random moment within 0.8 s; after each kill a
 fresh process opens the registry, loads and asks every version, fetches the champion, rolls back, and registers the next one.
 The second row: killed right before each write of a file, each rename and each statement of the database, in one registration,
 promotion and rollback.

@@ -31,10 +31,10 @@ def a_model() -> Any:
 
 def work(folder: str, promoted: Any, begun: Any) -> None:
     """Register, promote, roll back and clean until killed; `promoted` is set when a first champion was there for sure."""
-    registry = Registry(folder)
+    registry, models = Registry(folder), [a_model() for _ in range(12)]
     begun.set()
     for i in itertools.count():
-        number = registry.register(a_model(), config={"round": i}, train_version="train", validation_version="validation")
+        number = registry.register(models[i % 12], config={"round": i}, train_version="train", validation_version="validation")
         registry.promote(number, ("champion", "canary", "shadow")[i % 3])
         promoted.set()
         if i % 4 == 3:
@@ -103,7 +103,7 @@ def kill_once(folder: Path, draw: random.Random, promoted: bool, newest: int) ->
     working = PROCESSES.Process(target=work, args=(str(folder), seen, begun))
     working.start()
     assert begun.wait(60)
-    time.sleep(draw.uniform(0, 0.3))
+    time.sleep(draw.uniform(0, 0.8))
     working.kill()
     working.join()
     return _after(folder, promoted or seen.is_set(), newest)

@@ -369,6 +369,16 @@ class TestFromModel:
         with pytest.raises(BadInputError, match="must be defined on the training part"):
             error_breakdown.from_model(DummyClassifier().fit(*one_class), [one_class, noisy(50, 0, 1)], metric="roc_auc")
 
+    @pytest.mark.parametrize("dtype", ["Int64", "boolean", "category", "object", "string", "float64"])
+    def test_labels_of_every_type(self, dtype: str) -> None:
+        X, y = noisy(200, .1, 0)
+        target = pd.Series(y).astype(str if dtype == "string" else dtype).astype(dtype)
+        report = error_breakdown.from_model(LogisticRegression(), [(X, target), (X, target)], metric="accuracy")
+        assert report.components["variance"][0] == pytest.approx(0)
+        mixed = np.array([1 if label else "no" for label in y], dtype=object)
+        report = error_breakdown.from_model(LogisticRegression(), [(X, mixed), (X, mixed)], metric="accuracy")
+        assert report.errors["train"][0] < .5
+
     def test_a_data_set_without_a_target_is_refused(self) -> None:
         data = load_dataset(pd.DataFrame({"a": np.arange(30.), "b": np.arange(30.)}), target=False)
         with pytest.raises(BadInputError, match="must have a target in every part"):

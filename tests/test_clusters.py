@@ -7,7 +7,6 @@ import pytest
 from ml_lifecycle.foundation.errors import BadInputError, UnknownNameError
 from ml_lifecycle.refinement import _cluster_rules, _cluster_scan, _cluster_space, error_clusters
 
-
 def flip(y, wrong):
     return np.where(wrong, 1 - y, y)
 
@@ -32,7 +31,7 @@ def flights(seed, n=2000, high=0.7, base=0.08):
     return table, y, flip(y, rng.random(n) < np.where((table["carrier"] == "EV") & (table["hour"] > 18), high, base))
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(3))
 def test_three_blobs_in_twenty_dimensions(seed):
     X, y, said = blobs(seed)
     report = error_clusters(X, y, said)
@@ -46,7 +45,7 @@ def test_three_blobs_in_twenty_dimensions(seed):
     assert (report.frame["low"] > report.frame["overall"]).all()
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(3))
 def test_noise_has_no_cluster(seed):
     rng = np.random.default_rng(seed)
     y = rng.integers(0, 2, 500)
@@ -57,7 +56,7 @@ def test_noise_has_no_cluster(seed):
     assert (report.assignments["cluster"] == -1).all()
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_a_category_in_an_interval_is_found_among_twenty_columns(seed):
     report = error_clusters(*flights(seed))
     assert len(report.frame) == 1
@@ -73,6 +72,7 @@ def test_two_places_of_one_table():
     inside = (table["carrier"] == "EV") & (table["hour"] > 18) | (table["carrier"] == "UA") & (table["hour"] < 5)
     report = error_clusters(table, y, flip(y, rng.random(3000) < np.where(inside, 0.7, 0.06)))
     assert len(report.frame) == 2
+    assert len(report.plot().texts) == 2
 
 
 def test_large_errors_of_numbers():
@@ -162,10 +162,10 @@ def test_bad_arguments_are_refused():
 
 
 def test_the_same_seed_gives_the_same_and_row_names_do_not_matter():
-    X, y, said = blobs(2)
+    X, y, said = blobs(2, n=300, per=20)
     state = np.random.get_state()[1].copy()
     first = error_clusters(X, y, said)
-    named = error_clusters(pd.DataFrame(X, index=[f"r{i % 9}" for i in range(900)]), pd.Series(y, index=range(5, 905)), said)
+    named = error_clusters(pd.DataFrame(X, index=[f"r{i % 9}" for i in range(300)]), pd.Series(y, index=range(5, 305)), said)
     assert first.cluster_of == named.cluster_of
     assert first.to_json() == error_clusters(X, y, said).to_json()
     assert (np.random.get_state()[1] == state).all()
@@ -179,4 +179,5 @@ def test_parts():
     text, rows = _cluster_rules.describe([feature], member, ~member)
     assert text == "a <= 1"
     assert list(rows) == [True, True, False, False, False]
-    assert _cluster_space.separation(feature, np.array([False] * 4 + [True]), np.arange(5))[1] == 1.0
+    holes = _cluster_space.Feature("a", "number", np.where(np.arange(60) < 30, np.nan, 1.0))
+    assert _cluster_space.separation(holes, np.arange(60) < 30, np.arange(60))[1] == 1.0

@@ -39,7 +39,7 @@ def test_a_world_that_turns_ages_a_model() -> None:
 
 def test_hard_months_are_no_age() -> None:
     said = []
-    for seed in range(8):
+    for seed in range(4):
         X, y, time = world(seed=seed)
         report = staleness(LogisticRegression(), X, y, time=time, seed=seed)
         said.append(report.retrain_every is not None and report.stale)

@@ -19,7 +19,8 @@ def instructions(path: Path) -> list[tuple[str, str]]:
 
 
 def sources(path: Path) -> list[str]:
-    return [word for name, rest in instructions(path) if name == "COPY" for word in rest.split()[:-1] if not word.startswith("--")]
+    return [word for name,
+        rest in instructions(path) if name == "COPY" for word in rest.split()[:-1] if not word.startswith("--")]
 
 
 @pytest.mark.parametrize("inside", [False, True])
@@ -78,8 +79,10 @@ def test_versions_are_those_that_are_installed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("line", "extras", "said"), [
-    ("numpy>=1.26", frozenset(), ("numpy", frozenset())), ("uvicorn[standard]>=0.1", frozenset(), ("uvicorn", frozenset({"standard"}))),
-    ('torch>=2; extra == "torch"', frozenset({"deploy"}), None), ("fastapi; extra == 'deploy'", frozenset({"deploy"}), ("fastapi", frozenset())),
+    ("numpy>=1.26", frozenset(), ("numpy", frozenset())), ("uvicorn[standard]>=0.1", frozenset(),
+    ("uvicorn", frozenset({"standard"}))),
+    ('torch>=2; extra == "torch"', frozenset({"deploy"}), None), ("fastapi; extra == 'deploy'", frozenset({"deploy"}),
+    ("fastapi", frozenset())),
     ('a_b.c (>=1) ; python_version < "3.12"', frozenset(), ("a_b.c", frozenset())), ("?", frozenset(), None)])
 def test_lines_of_requirements(line: str, extras: frozenset[str], said: Any) -> None:
     assert _needed(line, extras) == said

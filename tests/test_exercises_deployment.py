@@ -18,7 +18,8 @@ BEFORE = Rollout(canary=0.1, salt="s")
 
 @pytest.mark.parametrize(("attempt", "state"), [
     (..., "not attempted"), (Rollout(canary=0.3, salt="s"), "done"), (Rollout(canary=0.25, salt="s"), "done"),
-    (Rollout(canary=0.3, salt="other"), "not yet"), (Rollout(canary=0.05, salt="s"), "not yet"), (Rollout(canary=0.9, salt="s"), "not yet"),
+    (Rollout(canary=0.3, salt="other"), "not yet"), (Rollout(canary=0.05, salt="s"), "not yet"),
+    (Rollout(canary=0.9, salt="s"), "not yet"),
     (0.3, "not yet"), (BEFORE, "not yet")])
 def test_a_wider_canary(attempt: Any, state: str) -> None:
     assert check("6.1", attempt, before=BEFORE).state == state
@@ -37,7 +38,8 @@ EXAMPLE = {"a": 0.1, "c": "x", "t": pd.Timestamp("2024-01-05")}
 
 
 @pytest.mark.parametrize(("change", "state"), [
-    ({"a": "twelve"}, "done"), ({"c": 3}, "done"), ({"c": "z"}, "done"), ({"t": "soon"}, "done"), ({"a": [1]}, "done"), ({"a": None}, "done"),
+    ({"a": "twelve"}, "done"), ({"c": 3}, "done"), ({"c": "z"}, "done"), ({"t": "soon"}, "done"), ({"a": [1]}, "done"),
+    ({"a": None}, "done"),
     ({"a": 1e9}, "done"), ({}, "not yet"), ({"extra": 1}, "not yet"), ({"a": np.float64(0.2)}, "not yet")])
 def test_a_record_that_is_refused(version: Version, change: dict[str, Any], state: str) -> None:
     assert check("6.2", {**EXAMPLE, **change}, version=version).state == state

@@ -244,6 +244,11 @@ class TestFitted:
         model = DecisionTreeClassifier(max_depth=1).fit(X, y)
         report = feature_value(model, X, y, method="permute", cv="prefit")
         assert set(report.safe) == set(X) - {"useful"}
+        assert report.answer.startswith("1 of 4 columns is shown to be useful")
+        assert "are hardly used" in report.answer
+        assert report.plot().get_xlabel().startswith("ROC AUC lost")
+        assert "columns that were asked about" in feature_value(
+            model, X, y, method="permute", cv="prefit", features="noise_0").answer
         assert "Fit again without them" in next(f for f in report.findings if f.code == "FEA002").message
 
     def test_what_cannot_be_fitted_before(self) -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
@@ -94,14 +94,16 @@ def test_twins_are_seen():
 
 
 def test_features_of_any_kind_are_shown():
-    table = pd.DataFrame({"loss": P, "row": pd.date_range("2024", periods=100, tz="UTC"), "row!": pd.array([1, None] * 50, "Int64"),
-                          "big": [2**63] * 100, "c": pd.Categorical(["a", None] * 50)}, index=[f"r{i // 2}" for i in range(100)])
+    table = pd.DataFrame({"loss": P, "row": pd.date_range("2024", periods=100, tz="UTC"), "big": [2**63] * 100,
+                          "row!": pd.array([1, None] * 50, "Int64"), "c": pd.Categorical(["a", None] * 50)},
+                         index=[f"r{i // 2}" for i in range(100)])
     report = top_losses(table, Y, P)
     assert "feature loss" in report.frame
     assert report.frame["index"][0].startswith("r")
     assert type(report).from_json(report.to_json()).frame.shape == report.frame.shape
     assert list(top_losses(table, Y, P, show="c").frame.columns)[-1] == "c"
     assert "the feature c" in type(report).columns["c"]
+    assert report.plot().get_xlabel()
 
 
 def test_a_dataset_and_a_sparse_matrix_are_features():
@@ -156,6 +158,7 @@ def test_tasks_are_told_apart():
         "classification"
 
 
+@settings(max_examples=25)
 @given(st.lists(st.tuples(st.integers(0, 1), st.floats(0, 1)), min_size=2, max_size=40))
 def test_losses_are_never_negative_nor_undefined(rows):
     y, p = np.array([r[0] for r in rows]), np.array([r[1] for r in rows])

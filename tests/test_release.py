@@ -217,7 +217,8 @@ def test_rows_are_drawn_and_kept() -> None:
 @pytest.mark.parametrize(("options", "said"), [
     ({"n": 0}, "`n` must be"), ({"users": True}, "`users` must be"), ({"tolerance": -1}, "`tolerance` must be"),
     ({"seconds": float("inf")}, "`seconds` must be"), ({"rollout": 0.1}, "`rollout` must be a Rollout"),
-    ({"client_or_url": 3}, "`client_or_url` must be"), ({"client_or_url": "nowhere"}, "`url` must be the address"), ({"X": 3}, "`X` must be")])
+    ({"client_or_url": 3}, "`client_or_url` must be"), ({"client_or_url": "nowhere"}, "`url` must be the address"),
+    ({"X": 3}, "`X` must be")])
 def test_what_cannot_be_rehearsed(registry: MemoryRegistry, options: dict[str, Any], said: str) -> None:
     with pytest.raises(BadInputError) as caught:
         rehearse(registry, options.pop("client_or_url", "http://127.0.0.1:9"), **options)

@@ -58,7 +58,8 @@ def test_users_stay_where_they_are_in_another_process() -> None:
     users = [f"u{i}" for i in range(50)] + ["Zoë", "", "a\nb"]
     code = ("import json, sys; from ml_lifecycle.deployment.rollout import Rollout; "
             "print(json.dumps([Rollout(salt='s').place(u) for u in json.loads(sys.argv[1])]))")
-    places = [json.loads(subprocess.run([sys.executable, "-c", code, json.dumps(users)], capture_output=True, text=True, check=True,
+    places = [json.loads(subprocess.run([sys.executable, "-c", code, json.dumps(users)], capture_output=True,
+        text=True, check=True,
                                         env={"PYTHONHASHSEED": str(seed), "PATH": ""}).stdout) for seed in (1, 2)]
     assert places[0] == places[1] == [Rollout(salt="s").place(u) for u in users]
 
@@ -164,6 +165,22 @@ def test_few_requests_cannot_tell_and_say_what_it_takes(tmp_path: Path) -> None:
     tiny = codes(shadow_report(filled_log(tmp_path / "tiny.sqlite", 5), metric="accuracy"))["SHA003"]
     assert tiny.undecided
     assert "10 users" in tiny.message
+
+
+def test_few_rows_of_a_class_cannot_tell(tmp_path: Path) -> None:
+    log, rng = RequestLog(tmp_path / "log.sqlite"), np.random.default_rng(0)
+    for i in range(200):
+        truth = "yes" if i < 6 else "no"
+        for shadow in (False, True):
+            said = truth if rng.random() < (0.5 if shadow else 0.95) else "no"
+            answer = Answer((said,), None, 1.0, 1 + shadow, ("no", "yes"))
+            if shadow:
+                log.write_shadow(f"r{i}", 2, answer)
+            else:
+                log.write(f"r{i}", user=None, arm="champion", records=[{}], answer=answer)
+        log.outcome(f"r{i}", truth)
+    assert codes(shadow_report(log))["SHA003"].undecided
+    assert not np.isnan(shadow_report(log, metric="accuracy").difference[1])
 
 
 def test_without_outcomes_disagreement_decides(tmp_path: Path) -> None:

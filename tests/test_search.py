@@ -290,6 +290,16 @@ def test_a_data_set_with_time_is_searched_forward() -> None:
     assert report.confirmed is not None or found(report, "SEA001").undecided
 
 
+@pytest.mark.parametrize("dtype", ["Int64", "boolean", "category", "object", "string"])
+def test_labels_of_every_type(dtype: str) -> None:
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(80, 2)), columns=["a", "b"], index=np.arange(80)[::-1])
+    y = pd.Series((X["a"] > 0).astype(int), index=X.index).astype(str if dtype == "string" else dtype).astype(dtype)
+    report = coarse_to_fine(KNeighborsClassifier(39), {"n_neighbors": [1, 3, 5]}, X, y, metric="accuracy", budget=4, cv=2,
+                            confirm=(X, y))
+    assert report.gain is not None
+
+
 def test_groups_stay_whole() -> None:
     X, y = load_diabetes(return_X_y=True)
     report = coarse_to_fine(Ridge(), {"alpha": (.01, 10., "log")}, X[:100], y[:100], groups=np.arange(100) // 10, budget=4, cv=3)

@@ -115,8 +115,9 @@ def test_what_parquet_cannot_hold_is_said_before_anything_is_written(column: pd.
 
 
 def test_a_dataset_comes_back_with_its_roles(store: DatasetStore, mixed_csv: Any) -> None:
-    for data in (iris(), load_dataset(mixed_csv(), target="y", time="when"), load_dataset(mixed_csv(), target="y").take(range(5, 90)),
-                 load_dataset(mixed_csv(task="regression"), target="y", group="colour"), load_dataset(mixed_csv())):
+    timed, part = load_dataset(mixed_csv(), target="y", time="when"), load_dataset(mixed_csv(), target="y").take(range(5, 90))
+    numbers = load_dataset(mixed_csv(task="regression"), target="y", group="colour")
+    for data in (iris(), timed, part, numbers, load_dataset(mixed_csv())):
         version = store.commit(data)
         back = store.load(version)
         assert version == data.version == back.version

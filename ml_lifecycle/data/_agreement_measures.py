@@ -23,10 +23,17 @@ class Sums:
     n: int  # items
 
     def interval(self, measure: Callable[[Array], Array], columns: slice | list[int]) -> Interval:
-        """A measure of some of the totals with its percentile interval over items."""
+        """A measure of some of the totals with its percentile interval over items.
+
+        A resample in which the measure is undefined, because a rare label is not in it, could have any value from -1 to 1.
+        """
         value = float(measure(self.total[None, columns])[0])
-        low, high = quantiles(measure(self.drawn[:, columns]), self.n, 0.95)
-        return Interval(value, min(low, value), max(high, value)) if low == low else Interval(value, low, high)
+        if np.isnan(value) or self.n < 2:
+            return Interval(value, np.nan, np.nan)
+        drawn = measure(self.drawn[:, columns])
+        low = quantiles(np.where(np.isnan(drawn), -1.0, drawn), self.n, 0.95)[0]
+        high = quantiles(np.where(np.isnan(drawn), 1.0, drawn), self.n, 0.95)[1]
+        return Interval(value, min(low, value), max(high, value))
 
 
 def summed(terms: Array, n_boot: int, seed: int) -> Sums:

@@ -32,6 +32,8 @@ FEWEST_OTHERS = 20  # rows with another suggestion that can show a floor
 SHOWN = 2.706  # 95 % quantile of chi-squared with one degree of freedom, on one side
 MOST = 1000  # bins of confidence
 MOST_VOTES = 1000
+SATURATED = 1 - 1e-6  # probabilities from which on rows are not told apart
+UNSATURATED = 0.2  # share of rows below it that is needed to judge
 ON_GRID = 0.9  # share of the rows that must lie on a grid of votes
 ALIKE = 0.5  # distinct probabilities, as a share of the rows, below which rows are alike
 
@@ -55,7 +57,7 @@ class Floor:
 
 def confidence_of(proba: Array) -> Array:
     """The rank of the largest probability of each row, as a quantile of the half normal distribution; ties share a rank."""
-    ranks = rankdata(np.round(proba.max(1), 12))
+    ranks = rankdata(np.round(proba.max(1), 14))
     return np.asarray(norm.ppf(0.5 + (ranks - 0.5) / (2 * len(ranks))))
 
 
@@ -64,12 +66,16 @@ def coarse(proba: Array) -> bool:
 
     Votes of equal weight (nearest neighbours, forests of pure leaves) are no sign of that: they lie on a grid.
     """
-    distinct, rows = np.unique(np.round(proba.max(1), 9), return_counts=True)
-    if len(distinct) > ALIKE * len(proba):
+    top = np.round(proba.max(1), 9)
+    top = top[top < SATURATED]
+    if len(top) < UNSATURATED * len(proba):
+        return False
+    distinct, rows = np.unique(top, return_counts=True)
+    if len(distinct) > ALIKE * len(top):
         return False
     for votes in range(2, MOST_VOTES + 1):
         counted = distinct * votes
-        if rows[np.abs(counted - np.round(counted)) < 1e-6 * votes].sum() >= ON_GRID * len(proba):
+        if rows[np.abs(counted - np.round(counted)) < 1e-6 * votes].sum() >= ON_GRID * len(top):
             return False
     return True
 

@@ -57,7 +57,7 @@ def names_of(y: Any, n: int) -> Array:
 
 def values_only(y: Any, proba: Any) -> bool:
     """Whether these are numbers and predicted numbers, not labels and probabilities."""
-    column, other = _column(y), np.asarray(proba)
+    column, other = pd.Series(_column(y)).infer_objects(), np.asarray(proba)
     one = other.ndim == 1 or (other.ndim == 2 and other.shape[1] == 1)
     if not one or not pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column):
         return False

@@ -19,7 +19,7 @@ FOLDS = 5
 FEWEST = 50  # rows from which a leak can be told
 FEWEST_OF_CLASS = 10
 MOST_CLASSES = 60
-TREES = 40
+TREES = 24
 MOST_TOGETHER = 300  # columns that go into the model of all columns
 
 

@@ -27,7 +27,7 @@ def parts_of(splits: Any) -> dict[str, Dataset]:
         splits = dict(zip(NAMES if len(splits) == 3 else ("train", "test"), splits))
     if not isinstance(splits, Mapping) or len(splits) < 2 or not all(isinstance(part, Dataset) for part in splits.values()):
         raise BadInputError("`splits` must be what data.split() gives, or two or three Datasets, the one to train on first. Got "
-                            f"{shown(splits)}. Pass splits=data.split().")
+                            f"{type(splits).__name__}. Pass splits=data.split().")
     parts = {str(name): part for name, part in splits.items() if len(part)}
     names = [set(part.frame.columns) for part in parts.values()]
     if any(one != names[0] for one in names):

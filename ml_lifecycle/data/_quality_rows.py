@@ -8,7 +8,7 @@ import pandas as pd
 from ..foundation.dataset import Dataset
 from ._store_rows import column_hash, combined
 
-CONTINUOUS = 0.05  # share of distinct values from which a column hardly repeats by chance
+CONTINUOUS = 1 / 3  # share of distinct values from which a column hardly repeats by chance
 
 
 @dataclass(frozen=True)

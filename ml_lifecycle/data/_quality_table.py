@@ -14,7 +14,7 @@ from ._quality_rows import Twins, conflicts, find_twins, with_twin
 
 Line = dict[str, Any]
 MANY_MISSING = 0.05  # share of missing values from which a column is named
-NEARLY_CONSTANT = 0.995  # share of the most frequent value
+NEARLY_CONSTANT = 0.99  # share of the most frequent value
 COPIES = 0.01  # share of rows with a copy that is worth a correction
 GAP = 2.0  # widths of all the others that an isolated value lies away from them
 FEWEST = 30  # rows from which a share of copies or a constant says something

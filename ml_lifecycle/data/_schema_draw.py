@@ -40,8 +40,8 @@ def draw_rules(ax: "Axes", frame: pd.DataFrame) -> None:
     ax.set_ylim(len(rows) - 0.4, -0.6)
     ax.set_xlim(0, None)
     fine = set(rows["verdict"]) <= {"passed"}
-    note = "no rule is broken; missing values by column" if fine else "rows that break a rule"
-    ax.set_title(note + (f" ({left_out} more not drawn)" if left_out > 0 else ""), fontsize=9, loc="left")
+    note = "no rule is broken; missing values" if fine else "rows that break a rule"
+    ax.set_title(note + (f" ({left_out} more)" if left_out > 0 else ""), fontsize=9, loc="left")
 
 
 def _name(column: str, rule: str) -> str:

@@ -17,6 +17,8 @@ EXCESS = 8.0  # mean excesses of the outermost values that a new value may lie b
 HILL = 6.0  # Hill's indices that it may lie beyond them on the logarithmic scale, where the tail is long
 LONG = 1.0  # times the index of a normal distribution from which a tail is long
 RARE = 0.05  # upper bound of the share of unseen categories up to which a list of the seen ones is closed
+SEEN_OFTEN = 5  # rows of each label from which no further one is expected
+DISTINCT = 1 / 3  # share of distinct labels from which the list is open
 WHOLE_FROM = 20  # whole values from which a column with gaps counts as one of whole numbers
 DECADES = pd.Timedelta(days=20 * 365)
 
@@ -135,9 +137,10 @@ def _time_rule(times: pd.Series, slack: float) -> dict[str, Any]:
 
 
 def _categories(labels: pd.Series, most: int) -> dict[str, Any]:
-    """A closed list, unless so many labels came only once that new ones must come (Good & Turing 1953)."""
+    """A closed list, unless so many labels came only once that new ones must come (Good 1953)."""
     counts = labels.value_counts()
     n, single = int(counts.sum()), int((counts == 1).sum())
-    if not n or len(counts) > most or (single and wilson(single, n).high > RARE):
+    if not n or len(counts) > min(most, n * DISTINCT) or (single and wilson(single, n).high > RARE):
         return {}
-    return {"values": tuple(sorted(map(str, counts.index))), "other": share(single, n)}
+    rare = int(counts.min()) < SEEN_OFTEN  # there are rare ones, so there may be one that was not seen
+    return {"values": tuple(sorted(map(str, counts.index))), "other": share(max(single, int(rare)), n)}

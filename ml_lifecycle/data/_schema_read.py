@@ -79,7 +79,7 @@ def _typed(raw: dict[str, pd.Series], rows: int) -> tuple[pd.DataFrame, dict[str
 def type_one(name: str, column: pd.Series, time: bool = False) -> tuple[pd.Series, str]:
     """One column typed as `load_dataset` types it; one without any value is allowed."""
     raw = _tables.Raw({name: column.reset_index(drop=True)}, len(column))
-    typed = _columns.type_columns(raw, time=name if time else None, target=name if column.isna().all() else None)
+    typed = _columns.type_columns(raw, time=name if time else None, target=None if given_values(column).any() else name)
     return typed.frame[name], typed.kinds[name]
 
 
@@ -104,7 +104,7 @@ def _label(value: Any) -> str:
 
 def read_as(raw: pd.Series, rule: ColumnRule) -> Read:
     """A column read as the type of its rule."""
-    raw = raw.reset_index(drop=True)
+    raw = _hashable(raw.reset_index(drop=True))
     given = given_values(raw)
     if rule.type in ("text", "category"):
         values = labels_of(raw)
@@ -115,6 +115,18 @@ def read_as(raw: pd.Series, rule: ColumnRule) -> Read:
         with np.errstate(invalid="ignore"):
             found = found & ~(values.to_numpy() % 1 != 0)
     return Read(values, ~given, given & ~found)
+
+
+def _hashable(raw: pd.Series) -> pd.Series:
+    """The column with lists and the like as their text: they are told apart by it, and no type reads them."""
+    if not pd.api.types.is_object_dtype(raw.dtype):
+        return raw
+    try:
+        pd.factorize(raw)
+    except TypeError:
+        known = (str, int, float, bool, datetime.date, type(None))
+        return raw.map(lambda v: v if isinstance(v, known) else str(v)).astype(object)
+    return raw
 
 
 def given_values(raw: pd.Series) -> np.ndarray:

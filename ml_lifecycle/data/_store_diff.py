@@ -39,6 +39,8 @@ def compare(a: Any, b: Any, on: tuple[str, ...]) -> dict[str, Any]:
     lines, changed_rows = [], np.zeros(len(pairs[0]) if pairs else 0, dtype=bool)
     for name in [*both, *(n for n in left.columns if n not in both), *(n for n in right.columns if n not in both)]:
         line, differs = _column(name, left.get(name), right.get(name), pairs)
+        if pairs is None and not (added and removed) and "values" in line["change"]:  # the rows that are left are as they were
+            line["change"] = "dtype" if line["change"].startswith("dtype") else "rows"
         lines.append(line)
         changed_rows |= differs if differs is not None else False
     return {"lines": lines, "how": how, "added": added, "removed": removed,

@@ -17,9 +17,9 @@ HELD = (str, bool, datetime.date)  # what the values of an object column may be,
 
 def encode(frame: pd.DataFrame) -> tuple[bytes, dict[str, Any]]:
     """(Parquet bytes, what brings the frame back exactly); raises BadInputError for what cannot be held."""
-    index = frame.index.to_frame(index=False, name=list(range(frame.index.nlevels)))
     columns = [_encode(frame.iloc[:, i], str(frame.columns[i])) for i in range(frame.shape[1])]
-    levels = [_encode(index.iloc[:, i], "the index") for i in range(index.shape[1])] if not _is_range(frame.index) else []
+    levels = [] if _is_range(frame.index) else \
+        [_encode(pd.Series(frame.index.get_level_values(i)), "the index") for i in range(frame.index.nlevels)]
     names = _field_names(frame)
     arrays = [*(array for array, _ in columns), *(array for array, _ in levels)]
     table = pa.table(arrays, names=[*names, *(f"__index_level_{i}__" for i in range(len(levels)))])

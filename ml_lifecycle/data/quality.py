@@ -45,6 +45,7 @@ class QualityReport(Report):
 
     n: int  # rows of the data
     leaks: tuple[str, ...] = ()  # columns that give the target away
+    chance: float = 0.0  # the score without any column: 1 / classes, or an R² of 0
 
     @property
     def answer(self) -> str:
@@ -63,7 +64,7 @@ class QualityReport(Report):
         return 6.6, 1.2 + 0.28 * min(_quality_draw.MOST, max(3, len(_quality_draw.rows_to_draw(self.frame))))
 
     def _draw(self, ax: "Axes") -> None:
-        _quality_draw.draw(ax, self.frame)
+        _quality_draw.draw(ax, self.frame, self.chance)
 
 # %% ../../nbs/data/quality.ipynb #a095dee0
 def check_quality(
@@ -90,6 +91,7 @@ def check_quality(
     first = frame["verdict"].map({"issue": 0, "tip": 1}).fillna(2).to_numpy()
     frame = frame.iloc[np.argsort(first, kind="stable")].reset_index(drop=True)
     return QualityReport(frame=frame, findings=tuple(findings), n=len(data), leaks=leaks,
+                         chance=1 / len(data.classes) if data.task == "classification" else 0.0,
                          params=made_with(seed=int(seed), rows_tried=min(len(data), _quality_alone.ROWS), data=data.name,
                                           version=data.version))
 

@@ -9,7 +9,6 @@ from ._serve_client import as_json
 from ._serve_contract import contract_of
 from .rollout import Rollout
 
-
 @exercise("6.1",
           "The place of a user follows from the salt and the id. What may change, and what must stay?",
           "Only the share may change: another salt draws other users.",

@@ -1,5 +1,6 @@
 """What a version takes, from the schema it was registered with, or else from its feature pipeline."""
 
+import dataclasses
 from typing import Any
 
 from ._serve_input import Contract
@@ -21,6 +22,9 @@ def contract_of(version: Any) -> Contract:
     told = {name: KINDS[rule.type] for name, rule in rules.items()}
     kinds = {name: told.get(str(name), kind) for name, kind in named.items()} or told
     beside = tuple(name for name in told if name not in set(map(str, kinds)))
+    if beside:  # what the model does not look at need not come
+        relaxed = tuple(dataclasses.replace(rule, required=False) if rule.name in beside else rule for rule in schema.columns)
+        schema = dataclasses.replace(schema, columns=relaxed)
     return Contract(kinds, schema, beside=beside, day_first=frozenset(n for n, rule in rules.items() if rule.day_first))
 
 

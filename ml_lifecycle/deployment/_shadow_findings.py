@@ -8,7 +8,7 @@ from ..foundation._words import count
 from ..foundation.intervals import Interval
 from ..foundation.metrics import Metric
 from ..foundation.report import Finding, NextStep
-from ._shadow_stats import Compared, needed
+from ._shadow_stats import FEWEST, Compared, needed
 
 SLOWER = 2.0  # times as slow from which it is said
 OUTCOMES = NextStep("add what turned out to the log", "deployment", "log.outcome(request_id, y)")
@@ -108,8 +108,9 @@ def _verdict(code: str, who: str, what: Compared, seen: Seen, worse: NextStep, a
     said = (f"{seen.metric.label} {number(what.b.value)} against {number(what.a.value)} of the {against}, a difference of "
             f"{number(d.value)} ({span(d)}; {size}{corrected})")
     if low != low:
-        facts["needed"] = needed_units = 10
-        return Finding(code, "tip", f"Cannot tell whether {who.lower()} is better: {said}; it takes {needed_units} users at the "
+        facts["needed"] = FEWEST
+        least = f"{FEWEST} users" + (f" and {FEWEST} rows of each class" if seen.metric.needs != "values" else "")
+        return Finding(code, "tip", f"Cannot tell whether {who.lower()} is better: {said}; it takes {least} at the "
                                     "very least.", facts, MORE, undecided=True)
     if high < 0:
         return Finding(code, "issue", f"{who} is worse: {said}.", facts, worse)

@@ -16,6 +16,7 @@ from ..foundation.metrics import Metric, Predictions
 CELLS = 2_000_000  # weights held in memory at once
 NONE = Interval(np.nan, np.nan, np.nan)
 FEWEST = 10  # requests or users below which no interval is formed
+BY_ROW = ("accuracy", "log_loss", "brier")  # means over rows, which need no row of each class
 EQUAL = 0.1  # standard deviations of the champion's values within which two values count as the same
 
 
@@ -133,7 +134,8 @@ def paired(metric: Metric, y: Any, a: Predictions, b: Predictions, units: NDArra
                             for w in _weights(units, clusters, n, n_boot, seed)])
     values = metric.score(y, a), metric.score(y, b)
     ends = [_interval(v, d, clusters, level, metric) for v, d in zip(values, drawn.T)]
-    gap = _interval(values[1] - values[0], drawn[:, 1] - drawn[:, 0], clusters, level, metric, cut=False)
+    enough = clusters if told(metric, y) else 0
+    gap = _interval(values[1] - values[0], drawn[:, 1] - drawn[:, 0], enough, level, metric, cut=False)
     return Compared(ends[0], ends[1], gap, n, n, clusters)
 
 
@@ -147,8 +149,17 @@ def unpaired(metric: Metric, a: tuple[Any, Predictions, NDArray[Any]], b: tuple[
         values.append(metric.score(y, said))
         sizes.append(clusters)
     ends = [_interval(v, d, c, level, metric) for v, d, c in zip(values, drawn, sizes)]
-    gap = _interval(values[1] - values[0], drawn[1] - drawn[0], min(sizes), level, metric, cut=False)
+    enough = min(sizes) if told(metric, a[0]) and told(metric, b[0]) else 0
+    gap = _interval(values[1] - values[0], drawn[1] - drawn[0], enough, level, metric, cut=False)
     return Compared(ends[0], ends[1], gap, len(b[2]), len(a[2]), sum(sizes))
+
+
+def told(metric: Metric, y: Any) -> bool:
+    """Whether there are enough rows of the rarer class: with fewer, a bootstrap finds differences twice as often as it says."""
+    if metric.needs == "values" or metric.name in BY_ROW:
+        return True
+    counts = pd.Series(y, dtype=object).value_counts()
+    return len(counts) != 2 or int(counts.min()) >= FEWEST
 
 
 def _weights(units: NDArray[Any], clusters: int, n: int, n_boot: int, seed: int) -> Any:

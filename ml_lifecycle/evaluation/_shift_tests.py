@@ -135,7 +135,7 @@ def numbers(a: np.ndarray, b: np.ndarray) -> Compared:
     if len(np.unique(np.concatenate([a, b]))) <= BINS:  # few values: a test of counts sees more than one of ranks
         p = chi_square(*counts)[1]
     note = f"median {_short(np.median(a))} before, {_short(np.median(b))} now"
-    if np.median(a) == np.median(b):
+    if np.median(a) == np.median(b) or width <= 3:
         note = f"mean {_short(a.mean())} before, {_short(b.mean())} now"
     # a shift of the whole that no bin shows, or spread over bins: the larger of the two is the effect
     return Compared("number", (len(a), len(b)), float(test.statistic), total_variation(*counts), p, note=note)

@@ -104,7 +104,7 @@ def by_resampling(answers: Answers, masks: list[np.ndarray], metric: Metric, see
         if support < FEWEST:
             found.append(Score(value, error, rest, rest_error, np.nan, f"only {support} rows of a class"))
             continue
-        p = float(stats.t.sf(gap / both, support - 1)) if both > 0 else float(gap <= 0)
+        p = float(stats.t.sf(gap / both, support - 1)) if both > 0 else float(gap <= 0) if both == 0 else np.nan
         found.append(Score(value, error, rest, rest_error, p))
     return found
 
@@ -163,9 +163,13 @@ def _scores(answers: Answers, masks: list[np.ndarray], metric: Metric) -> np.nda
 
 
 def _own(answers: Answers, mask: np.ndarray, metric: Metric) -> float:
-    """A metric of one's own, which may not take every slice."""
+    return _own_score(*_part(answers, mask), metric)
+
+
+def _own_score(y: Any, said: Predictions, metric: Metric, weight: np.ndarray | None = None) -> float:
+    """A metric of one's own, which may not take every slice; nan then."""
     try:
-        return float(metric.score(*_part(answers, mask)))
+        return float(metric.score(y, said, weight))
     except Exception:  # noqa: BLE001
         return float("nan")
 
@@ -214,7 +218,7 @@ def _error(answers: Answers, mask: np.ndarray, metric: Metric, cells: Any, rng: 
     y, said = _part(answers, chosen)
     if metric.function is not None:
         weights = rng.multinomial(m, np.full(m, 1 / m), size=BOOT // 2).astype(float)
-        values = np.array([metric.score(y, said, weight) for weight in weights])
+        values = np.array([_own_score(y, said, metric, weight) for weight in weights])
     else:
         rows = metric.rows(y, said)
         values = rows.compute(rng.multinomial(m, np.full(m, 1 / m), size=BOOT // 2).astype(float))

@@ -18,7 +18,8 @@ from ._tests_functionality import reason
 from ._tests_result import ALPHA, NAN, Result, span
 from ._tests_subject import Subject
 
-N_BOOT = 1000
+N_BOOT = (1000, 400)  # resamples up to so many rows, and above
+MANY = 5000
 FEWEST = 10  # rows, or groups of rows, below which nothing is told
 POINT = 0.01
 
@@ -52,7 +53,7 @@ def compare(metric: Metric, y: Any, a: Predictions, b: Predictions, groups: Any,
         return metric.sign * (rows[0].compute(drawn[:, rows[0].order]) - rows[1].compute(drawn[:, rows[1].order]))
 
     with np.errstate(all="ignore"):
-        found = _bootstrap.resampled(gains, n, N_BOOT, seed)
+        found = _bootstrap.resampled(gains, n, N_BOOT[len(y) > MANY], seed)
     low, high = _bootstrap.quantiles(found, n, 1 - ALPHA)
     if metric.needs == "labels" and metric.function is None:  # rows that none has got wrong may still exist
         unseen = max(_bootstrap.unseen(r, 1 - ALPHA) for r in rows)

@@ -225,7 +225,7 @@ def _with_gap(rows: Any, row: int, column: int) -> Any:
         changed[row, column] = np.nan
         return changed
     values = rows.iloc[:, column]
-    if pd.api.types.is_bool_dtype(values.dtype) or pd.api.types.is_integer_dtype(values.dtype):
+    if isinstance(values.dtype, np.dtype) and values.dtype.kind in "biu":
         values = values.astype("float64")
     return _put(rows, column, values.mask(np.arange(len(values)) == row))
 

@@ -85,7 +85,7 @@ def side_of(part: Any, name: str) -> Side:
         if part.y is None:
             raise BadInputError(f"`splits` must have a target in every part. Got none in {name!r}. Load the data with target=...")
         groups = None if part.groups is None else part.groups.to_numpy()
-        return Side(part.X, np.asarray(part.y), groups)
+        return Side(part.X, _plain(np.asarray(part.y)), groups)
     if not isinstance(part, (tuple, list)) or len(part) != 2:
         raise BadInputError(f"`splits` must hold pairs (X, y) or data sets. Got {type(part).__name__} as {name!r}. Write (X, y).")
     X, y = part[0], np.asarray(part[1])
@@ -97,7 +97,15 @@ def side_of(part: Any, name: str) -> Side:
     absent = int(pd.isna(y).sum())
     if absent:
         raise BadInputError(f"`splits` must have no missing values in y. Got {absent} as {name!r}. Leave those rows out.")
-    return Side(X, y)
+    return Side(X, _plain(y))
+
+
+def _plain(y: np.ndarray) -> np.ndarray:
+    """Labels of one type as scikit-learn takes them; labels of several types as text."""
+    if y.dtype.kind != "O":
+        return y
+    values = [value.item() if isinstance(value, np.generic) else value for value in y]
+    return np.array(values if len({type(value) for value in values}) == 1 else [str(value) for value in values])
 
 
 def is_fitted(model: Any) -> bool:

@@ -17,6 +17,8 @@ ALPHA = 0.0125  # of each way to be wrong: choosing columns, or pairs of them, b
 DRAWS = 99  # permutations
 SIZES = (6, 12, 24, 48, 96, 160)  # rows of the neighbourhoods that are looked at
 FEWEST = 5  # errors of a cluster
+WIDER = 5.0  # times the volume that the knee gives, up to where places are still joined that are dense as a whole
+ALIKE = 0.9  # of the most errors in clusters, from which two spaces are taken as equally good
 FAINT = 0.25  # columns apart by less than this share of the farthest do not count
 
 
@@ -133,6 +135,14 @@ def knee(distances: np.ndarray) -> float:
     return float(max(ordered[int(np.argmax(x - y))], np.quantile(ordered, 0.9)))
 
 
+def dimension(far: np.ndarray) -> float:
+    """In how many directions points spread, from the distances to their neighbours (Levina & Bickel 2004); at least 1."""
+    inner, outer = far[:, 1:-1], far[:, -1:]
+    ratios = np.log(outer / inner, where=(inner > 0) & (outer > 0), out=np.zeros_like(inner))
+    mean = float(ratios[ratios > 0].mean()) if (ratios > 0).any() else 1.0
+    return max(1.0, 1 / mean)
+
+
 def _step(space: Space) -> float:
     """The distance of neighbouring values of numbers that take few: gaps between them are no gaps between clusters."""
     steps = [0.0]
@@ -145,12 +155,14 @@ def _step(space: Space) -> float:
 
 
 def best_of(spaces: Sequence[Space], wrong: np.ndarray, rows: np.ndarray, rng: np.random.Generator) -> tuple[Space, Found]:
-    """The first space in which errors gather; the last one when they gather in none."""
-    for space in spaces:
-        found = clusters_of(space, wrong, rows, rng)
-        if (found.labels >= 0).any():
-            break
-    return space, found
+    """The space in which most errors gather; of those with about as many, the one that tells most clusters apart."""
+    every = [clusters_of(space, wrong, rows, rng) for space in spaces]
+    inside = np.array([(found.labels >= 0).sum() for found in every])
+    if not inside.any():
+        return spaces[-1], every[-1]
+    alike = [i for i in range(len(every)) if inside[i] >= ALIKE * inside.max()]
+    best = max(alike, key=lambda i: (every[i].labels.max(), -i))
+    return spaces[best], every[best]
 
 
 def clusters_of(space: Space, wrong: np.ndarray, rows: np.ndarray, rng: np.random.Generator) -> Found:
@@ -164,8 +176,9 @@ def clusters_of(space: Space, wrong: np.ndarray, rows: np.ndarray, rng: np.rando
     least = int(np.clip(min(2 * width, 1.5 * np.log(max(len(places), 2))), 4, 12))
     if len(places) < max(FEWEST, least):
         return Found(labels, strongest, threshold)
-    reach = NearestNeighbors(n_neighbors=least).fit(places).kneighbors(places)[0][:, -1]
-    eps = max(knee(reach), scan.reach, 1.05 * _step(space), 1e-6)
+    far = NearestNeighbors(n_neighbors=least).fit(places).kneighbors(places)[0]
+    bend = knee(far[:, -1])
+    eps = max(bend, min(scan.reach, bend * WIDER ** (1 / dimension(far))), 1.05 * _step(space), 1e-6)
     groups = DBSCAN(eps=eps, min_samples=least).fit_predict(places)
     sizes = np.bincount(groups[groups >= 0], minlength=1)
     order = [g for g in np.argsort(-sizes, kind="stable") if sizes[g] >= FEWEST]
