@@ -40,7 +40,7 @@ def PassReport() -> Any:  # noqa: N802
     from ml_lifecycle.foundation.passes import compare_passes, start_pass
     from ml_lifecycle.foundation.project import Project
 
-    measured = {"score": 0.7, "low": 0.65, "high": 0.75, "n": 300, "metric": EVIL, "model": EVIL, "features": 9, "rows": 100}
+    measured = {"score": 0.7, "low": 0.65, "high": 0.75, "n": 300, "metric": EVIL, "model": EVIL, "features": 9, "train_rows": 100}
     with TemporaryDirectory() as folder:
         project = Project(folder)
         project.decide("evaluation", question="?", options=(EVIL,), choice=EVIL, next_step="data",

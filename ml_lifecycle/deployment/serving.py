@@ -66,7 +66,7 @@ def running(
         listener.close()
         raise ProjectError(f"`port` must be free. Got {port}: {error.strerror}. Leave it out for a free one.") from None
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=5))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="ml-lifecycle service", daemon=True)
+    thread = threading.Thread(target=_run, args=(server, listener), name="ml-lifecycle service", daemon=True)
     thread.start()
     client = Client(f"http://127.0.0.1:{listener.getsockname()[1]}")
     try:
@@ -81,3 +81,8 @@ def running(
         server.should_exit = True
         thread.join(seconds)
         listener.close()
+
+
+def _run(server: Any, listener: socket.socket) -> None:
+    with contextlib.suppress(Exception, SystemExit):  # whoever waits sees that the thread has ended
+        server.run(sockets=[listener])

@@ -179,7 +179,7 @@ def compare_passes(
         carried = (project.settings.get("carried") or {}) if last else _kept(place)
         card, issues = _evaluated(place), _issues(place)
         values = card.values if card else {}
-        rows.append({"pass": number, **{name: values.get(name) for name in _MEASURED}, "issues": len(issues),
+        rows.append({"pass": number, **{name: values.get(key) for name, key in _MEASURED.items()}, "issues": len(issues),
                      "carried": in_words(carried)})
         codes.append(issues)
         cards.append(values)
@@ -188,7 +188,8 @@ def compare_passes(
     return PassReport(frame=frame, findings=tuple(found), metric=str(cards[-1].get("metric") or ""))
 
 
-_MEASURED = ("model", "score", "low", "high", "n", "features", "rows")
+_MEASURED = {  # column -> its name on the card of step 5
+    "model": "model", "score": "score", "low": "low", "high": "high", "n": "n", "features": "features", "rows": "train_rows"}
 
 
 def _kept(place: Path) -> dict[str, Any]:

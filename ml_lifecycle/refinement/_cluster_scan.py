@@ -154,15 +154,14 @@ def _step(space: Space) -> float:
     return min(1.0, max(steps))
 
 
-def best_of(spaces: Sequence[Space], wrong: np.ndarray, rows: np.ndarray, rng: np.random.Generator) -> tuple[Space, Found]:
-    """The space in which most errors gather; of those with about as many, the one that tells most clusters apart."""
-    every = [clusters_of(space, wrong, rows, rng) for space in spaces]
-    inside = np.array([(found.labels >= 0).sum() for found in every])
-    if not inside.any():
-        return spaces[-1], every[-1]
-    alike = [i for i in range(len(every)) if inside[i] >= ALIKE * inside.max()]
-    best = max(alike, key=lambda i: (every[i].labels.max(), -i))
-    return spaces[best], every[best]
+def best_of(sizes: Sequence[Sequence[int]]) -> int:
+    """Which space to take, from the sizes of the clusters in each: the one that holds most errors, or tells more apart.
+
+    A later space is taken when it holds about as many errors in more clusters: then earlier ones laid some together.
+    """
+    inside = [sum(one) for one in sizes]
+    alike = [i for i in range(len(sizes)) if inside[i] >= ALIKE * max(inside)]
+    return max(alike, key=lambda i: (len(sizes[i]), -i)) if max(inside) else len(sizes) - 1
 
 
 def clusters_of(space: Space, wrong: np.ndarray, rows: np.ndarray, rng: np.random.Generator) -> Found:

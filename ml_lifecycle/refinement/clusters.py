@@ -145,8 +145,12 @@ def _report(table: pd.DataFrame, wrong: np.ndarray, limit: float | None, skipped
         features = _cluster_space.features_of(table, rows, seed)
         skipped = "" if features else "No column varies: there is nothing to tell errors apart by."
     if not skipped:
-        space, found = _cluster_scan.best_of(_cluster_scan.spaces_of(features, wrong, rows, rng), wrong, rows, rng)
-        labels, clusters = _described(space.features if space.told else features, found.labels, wrong)
+        spaces = _cluster_scan.spaces_of(features, wrong, rows, rng)
+        every = [_cluster_scan.clusters_of(space, wrong, rows, rng) for space in spaces]
+        described = [_described(space.features if space.told else features, found.labels, wrong)
+                     for space, found in zip(spaces, every)]
+        best = _cluster_scan.best_of([[row[1] for row in table] for _, table in described])
+        space, found, (labels, clusters) = spaces[best], every[best], described[best]
         told = tuple(f.name for f in space.features) if space.told else ()
         points = _projected(space.points, labels, wrong, rows)
         params = {**params, "eps": found.eps, "min_samples": found.min_samples, "searched": [f.name for f in space.features[:50]]}
