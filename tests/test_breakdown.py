@@ -48,7 +48,10 @@ def test_each_cause_dominates_once(errors: dict[str, float], dominant: str) -> N
     assert report.frame.loc[report.frame["dominant"], "component"].tolist() == [dominant]
     last = errors["test"]
     assert sum(c[0] for c in report.components.values() if c is not None) == pytest.approx(last)
-    assert report.actions
+    assert report.actions == tuple(str(step) for step in ACTIONS[dominant])
+    told = [f for f in report.findings if f.code.startswith("ERR01")]
+    assert [f.next for f in told] == [ACTIONS[dominant][0]], "one finding lists the actions, and sends to the first"
+    assert Report.from_json(report.to_json()).actions == report.actions
     assert error_breakdown(**errors, n=20).dominant is None
     assert found(error_breakdown(**errors, n=20), "ERR001").undecided
 
@@ -98,7 +101,8 @@ class TestUnknownFloor:
         assert report.dominant is None
         assert "can be avoided" in report.answer
         assert "ERR002" in codes(report)
-        assert "ERR011" in codes(report), "what is done against underfitting is listed all the same"
+        assert report.actions == (), "no remedy is listed for a cause that is not decided"
+        assert not any(code.startswith("ERR01") for code in codes(report))
 
     def test_variance_may_dominate_whatever_the_floor_is(self) -> None:
         assert error_breakdown(train=.02, val=.2, n=2_000).dominant == "variance"

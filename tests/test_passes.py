@@ -81,7 +81,7 @@ def test_the_next_pass_begins_at_the_earliest_step_and_carries_what_was_learned(
     assert (coming.number, coming.step, coming.decided.step) == (2, "data", "data")
     assert project.settings["pass"] == 2
     assert project.settings["carried"] == {"model": "small tree", "params": {"model__max_depth": 4}, "rows": 40,
-                                           "set_aside": {"leak": "known too late", "b": "worth nothing"}}
+                                           "set_aside": {"leak": "known too late", "b": "worth nothing"}, "leaks": ["leak"]}
     assert project.decision("data") is None
     assert project.evidence("data") == {}
     assert (project.path / "passes" / "1" / "decisions" / "02_data.json").is_file()

@@ -167,6 +167,31 @@ def test_without_a_target() -> None:
     report.plot()
 
 
+def test_strong_numbers_that_are_no_certain_leaks_are_tips() -> None:
+    rng = np.random.default_rng(0)
+    diabetes, target = frame_of("diabetes")
+    numbered = diabetes.assign(row=pd.Series(range(len(diabetes)), index=diabetes[target].sort_values().index))
+    assert of(checked(numbered, target), "QUA001").severity == "tip"  # the order of the rows follows the target
+    wine, target = frame_of("wine")
+    report = checked(wine.assign(later=wine[target] * 10 + rng.random(len(wine)) * 9), target)
+    assert "'later' alone tells the classes apart perfectly" in of(report, "QUA001").message
+    few = pd.DataFrame({"x": rng.normal(size=60), "y": np.repeat(["a", "b"], [48, 12])})
+    report = checked(few.assign(z=np.where(few["y"] == "a", "u", "v")), "y")
+    assert of(report, "QUA001").evidence["column"] == "z"
+    lags = np.cumsum(rng.normal(size=(500, 1)), axis=0) + 0.001 * rng.normal(size=(500, 4))
+    assert checked(pd.DataFrame(lags, columns=["lag1", "lag2", "lag3", "y"]), "y").leaks == ()  # in line with the others
+
+
+@pytest.mark.parametrize("name", ["customers", "diabetes"])
+def test_it_draws(name: str) -> None:
+    report = checked(*frame_of(name))
+    ax = report.plot()
+    assert report.columns["unit"]
+    assert ("R²" if name == "diabetes" else "balanced accuracy") in ax.get_xlabel()
+    assert report.answer.startswith("Nothing in")
+    assert "<svg" in report._repr_html_()
+
+
 # the table
 
 def test_missing_values_are_measured() -> None:

@@ -209,6 +209,15 @@ def test_a_changed_manifest_is_noticed(store: DatasetStore, text: str) -> None:
     assert store.load(version).task == "classification"
 
 
+def test_a_manifest_of_another_schema_is_said(store: DatasetStore) -> None:
+    from ml_lifecycle.data import _store_files
+
+    version = store.commit(iris())
+    _store_files.write_manifest(store.path, version, {**store.manifest(version), "schema": 2})
+    with pytest.raises(ProjectError, match="Read it with the ml_lifecycle that wrote it"):
+        store.load(version)
+
+
 # killed at any moment
 
 CHILD = """
@@ -339,6 +348,7 @@ def test_columns_and_roles(store: DatasetStore) -> None:
     assert found["DIF005"].evidence["after"] == "petal width (cm)"
     assert sorted(report.frame["change"].head(2)) == ["added", "removed"]
     assert "differ" in report.answer
+    assert "rows" in report.plot().get_xlabel()
 
 
 if __name__ == "__main__":  # python tests/test_store.py DIRECTORY 100

@@ -29,7 +29,7 @@ def drawn(frame: pd.DataFrame) -> pd.DataFrame:
 def draw(ax: "Axes", frame: pd.DataFrame, enough: float) -> None:
     """A dot and an interval for each row, with the mark from which labels can be learned from."""
     shown = drawn(frame)
-    ax.set_xlabel("agreement (1 is perfect; line: 95 % interval)")
+    ax.set_xlabel(f"agreement (1 is perfect; line: 95 % interval; dotted: {enough:g}, the least for alpha and kappa)")
     if shown.empty:
         ax.set_yticks([])
         ax.text(0.5, 0.5, "no item has two labels", transform=ax.transAxes, ha="center", va="center")

@@ -35,7 +35,8 @@ def find_leaks(problem: Problem, data: Dataset) -> tuple[list[Alone], Alone | No
         copies = set()
     found = []
     for one in suspects:
-        second = max((other.score for other in alone if other.column not in copies and other is not one), default=0.0)
+        peers = [other for other in alone if other.column not in copies and other is not one]
+        second = max((other.score if problem.classes else _reached(other) for other in peers), default=0.0)
         if (finding := _judged(problem, data, one, copies, second)) is not None:
             found.append(finding)
     return alone, every, found or [_nothing(problem, data, alone)]
@@ -55,7 +56,8 @@ def _certain(problem: Problem, one: Alone) -> bool:
 def _judged(problem: Problem, data: Dataset, one: Alone, copies: set[str], second: float) -> Finding | None:
     """An issue, a tip, or None for a column that is strong and in line with the others."""
     rest = together(problem, {one.column, *copies, *data.roles["id"]})
-    missed, others = _missed(problem, one), 1 - rest.score if rest is not None else 1.0
+    missed = 1 - (one.score if problem.classes else _reached(one))
+    others = 1.0 if rest is None else 1 - (rest.score if problem.classes else max(rest.score, second))
     out_of_line = rest is None or (missed <= HALF * others and _sure(problem, one, rest))
     named = one.only is not None or one.copy or one.column in problem.ids
     named = named or (problem.discrete[one.column] and one.score >= PERFECT and one.low >= NEARLY)
@@ -105,9 +107,9 @@ def _perfect_tip(problem: Problem, one: Alone, second: float) -> Finding | None:
                    {"column": one.column, "score": one.score, "low": one.low, "high": one.high, "n": one.n}, ASK)
 
 
-def _missed(problem: Problem, one: Alone) -> float:
-    best = one.score if problem.classes or not one.straight >= -np.inf else max(one.score, one.straight)
-    return 1 - best
+def _reached(one: Alone) -> float:
+    """R² of the better of a small tree and a straight line."""
+    return max(one.score, one.straight) if one.straight >= -np.inf else one.score
 
 
 def _sure(problem: Problem, one: Alone, rest: Alone) -> bool:

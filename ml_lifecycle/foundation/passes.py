@@ -38,7 +38,7 @@ def check_carried(
     """What is carried, checked: a person may have edited it."""
     rules: dict[str, tuple[type, str]] = {
         "model": (str, "a name"), "params": (dict, "names and values"),
-        "set_aside": (dict, "columns, each with its reason"), "rows": (int, "a number of rows from 1")}
+        "set_aside": (dict, "columns, each with its reason"), "leaks": (list, "columns"), "rows": (int, "a number of rows from 1")}
     found = {} if carried is None else carried
     if not isinstance(found, dict):
         raise ProjectError(f"`carried` in {str(place)!r} must be names and values. Got {shown(carried)}.")
@@ -106,6 +106,8 @@ def next_pass(
         aside, rows = one.values.get("set_aside"), one.values.get("rows")
         if isinstance(aside, Mapping) and aside:
             carried["set_aside"] = {**carried.get("set_aside", {}), **aside}
+            if one.step == "data":  # models that looked at these are no measure any more
+                carried["leaks"] = sorted({*carried.get("leaks", ()), *aside})
         if isinstance(rows, int) and not isinstance(rows, bool) and rows > 0:
             carried["rows"] = max(rows, carried.get("rows", 0))
     return NextPass(int(project.settings.get("pass", 1)) + 1, find_step(card.next_step).key, card, carried)

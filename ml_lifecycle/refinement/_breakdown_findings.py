@@ -104,7 +104,7 @@ def what_dominates(parts: Mapping[str, Part], judged: Judged) -> list[Finding]:
         return [Finding("ERR001", "tip", f"What limits the model most is {said(parts, judged, UNKNOWN)}, {end}: cannot tell yet "
                         "how much of it can be avoided.", numbers, NextStep(
                             "measure what people, or the best published model, reach on some rows", "data",
-                            "baselines(data, human=...)"), undecided=True), *_ordered("avoidable_bias")]
+                            "baselines(data, human=...)"), undecided=True)]
     if len(judged.rivals) == 1:
         text = f"Cannot tell yet what limits the model: n is too small to tell {_largest(parts, judged)} from nothing"
     else:
@@ -120,11 +120,12 @@ def _largest(parts: Mapping[str, Part], judged: Judged) -> str:
 
 def _ordered(cause: str) -> list[Finding]:
     """The actions of the guide against one cause, first things first."""
-    what = {"irreducible": "What is left", "avoidable_bias": "Against underfitting", "variance": "Against overfitting",
+    what = {"irreducible": "For what is left", "avoidable_bias": "Against underfitting", "variance": "Against overfitting",
             "distribution_shift": "Against distribution shift",
             "validation_overfitting": "Against overfitting to the validation rows"}[cause]
-    return [Finding(CODES[cause], "tip", f"{what}, {place} of {len(ACTIONS[cause])}: {step.action}.",
-                    {"cause": cause, "place": place}, step) for place, step in enumerate(ACTIONS[cause], 1)]
+    steps = ACTIONS[cause]
+    return [Finding(CODES[cause], "tip", f"{what}, first things first: {'; '.join(step.action for step in steps)}.",
+                    {"cause": cause, "actions": tuple(str(step) for step in steps)}, steps[0])]
 
 
 def unknown_floor(parts: Mapping[str, Part]) -> list[Finding]:

@@ -18,7 +18,7 @@ DRAWS = 99  # permutations
 SIZES = (6, 12, 24, 48, 96, 160)  # rows of the neighbourhoods that are looked at
 FEWEST = 5  # errors of a cluster
 WIDER = 5.0  # times the volume that the knee gives, up to where places are still joined that are dense as a whole
-ALIKE = 0.9  # of the most errors in clusters, from which two spaces are taken as equally good
+ALIKE = 0.98  # of the strongest, from which two spaces are taken as equally good
 FAINT = 0.25  # columns apart by less than this share of the farthest do not count
 
 
@@ -154,14 +154,23 @@ def _step(space: Space) -> float:
     return min(1.0, max(steps))
 
 
-def best_of(sizes: Sequence[Sequence[int]]) -> int:
-    """Which space to take, from the sizes of the clusters in each: the one that holds most errors, or tells more apart.
+def best_of(strengths: Sequence[float], clusters: Sequence[int]) -> int:
+    """Which space to take: the one whose described places hold errors most densely.
 
-    A later space is taken when it holds about as many errors in more clusters: then earlier ones laid some together.
+    Where two are as good, the one that tells more clusters apart: then the other laid some together.
     """
-    inside = [sum(one) for one in sizes]
-    alike = [i for i in range(len(sizes)) if inside[i] >= ALIKE * max(inside)]
-    return max(alike, key=lambda i: (len(sizes[i]), -i)) if max(inside) else len(sizes) - 1
+    highest = max(strengths)
+    alike = [i for i, strength in enumerate(strengths) if strength >= ALIKE * highest]
+    return max(alike, key=lambda i: (clusters[i], -i)) if highest > 0 else len(strengths) - 1
+
+
+def density(rows: np.ndarray, wrong: np.ndarray) -> float:
+    """Log likelihood ratio of a higher error rate among some rows than overall; 0 where it is not higher."""
+    n, errors, share = int(rows.sum()), int((rows & wrong).sum()), float(wrong.mean())
+    if not n or errors / n <= share:
+        return 0.0
+    rest = (n - errors) * np.log((1 - errors / n) / (1 - share)) if errors < n else 0.0
+    return float(errors * np.log(errors / n / share) + rest)
 
 
 def clusters_of(space: Space, wrong: np.ndarray, rows: np.ndarray, rng: np.random.Generator) -> Found:
@@ -187,7 +196,7 @@ def clusters_of(space: Space, wrong: np.ndarray, rows: np.ndarray, rng: np.rando
         return Found(labels, strongest, threshold, float(eps), least)
     every = np.flatnonzero(wrong)
     gap, nearest = NearestNeighbors(n_neighbors=1).fit(places[kept >= 0]).kneighbors(space.points[every])
-    labels[every] = np.where(gap[:, 0] <= eps, kept[kept >= 0][nearest[:, 0]], -1)
+    labels[every] = np.where(gap[:, 0] <= max(bend, 1.05 * _step(space), 1e-6), kept[kept >= 0][nearest[:, 0]], -1)
     return Found(labels, strongest, threshold, float(eps), least)
 
 

@@ -64,7 +64,7 @@ class ErrorBreakdown(Report):
     @property
     def actions(self) -> tuple[str, ...]:
         """What to do about the dominant term, first things first."""
-        return tuple(str(f.next) for f in self.findings if f.code[:5] == "ERR01" and f.next)
+        return tuple(action for f in self.findings if f.code.startswith("ERR01") for action in f.evidence["actions"])
 
     def _size(self) -> tuple[float, float]:
         return 6.6, 1.4 + 0.46 * (1 + sum(value is not None for value in self.components.values()))

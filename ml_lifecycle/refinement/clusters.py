@@ -146,11 +146,12 @@ def _report(table: pd.DataFrame, wrong: np.ndarray, limit: float | None, skipped
         skipped = "" if features else "No column varies: there is nothing to tell errors apart by."
     if not skipped:
         spaces = _cluster_scan.spaces_of(features, wrong, rows, rng)
-        every = [_cluster_scan.clusters_of(space, wrong, rows, rng) for space in spaces]
+        looked = [_cluster_scan.clusters_of(space, wrong, rows, rng) for space in spaces]
         described = [_described(space.features if space.told else features, found.labels, wrong)
-                     for space, found in zip(spaces, every)]
-        best = _cluster_scan.best_of([[row[1] for row in table] for _, table in described])
-        space, found, (labels, clusters) = spaces[best], every[best], described[best]
+                     for space, found in zip(spaces, looked)]
+        best = _cluster_scan.best_of([_cluster_scan.density(places, wrong) for *_, places in described],
+                                     [len(table) for _, table, _ in described])
+        space, found, (labels, clusters, _) = spaces[best], looked[best], described[best]
         told = tuple(f.name for f in space.features) if space.told else ()
         points = _projected(space.points, labels, wrong, rows)
         params = {**params, "eps": found.eps, "min_samples": found.min_samples, "searched": [f.name for f in space.features[:50]]}
@@ -167,9 +168,13 @@ def _report(table: pd.DataFrame, wrong: np.ndarray, limit: float | None, skipped
                          rows=tuple(every.tolist()), cluster_of=tuple(labels[every].tolist()), points=points)
 
 
-def _described(features: Sequence[Any], labels: np.ndarray, wrong: np.ndarray) -> tuple[np.ndarray, list[tuple[Any, ...]]]:
-    """Clusters with their conditions, the largest first; those whose conditions do not lift the error rate are dropped."""
-    overall, right, found = float(wrong.mean()), ~wrong, []
+def _described(features: Sequence[Any], labels: np.ndarray,
+               wrong: np.ndarray) -> tuple[np.ndarray, list[tuple[Any, ...]], np.ndarray]:
+    """Clusters with their conditions, the largest first, and the rows that meet any of these.
+
+    A cluster whose conditions do not lift the error rate is dropped.
+    """
+    overall, right, found, places = float(wrong.mean()), ~wrong, [], np.zeros(len(wrong), dtype=bool)
     for cluster in range(int(labels.max()) + 1):
         member = labels == cluster
         text, rows = _cluster_rules.describe(features, member, right)
@@ -178,13 +183,14 @@ def _described(features: Sequence[Any], labels: np.ndarray, wrong: np.ndarray) -
         p = _cluster_scan.surprise(bad, inside, overall)
         if text and rate.low > overall and p < 0.01:
             found.append((member, text, inside, rate, p))
+            places |= rows
     found.sort(key=lambda one: -one[0].sum())
     final, table = np.full(len(labels), -1), []
     for number, (member, text, inside, rate, p) in enumerate(found):
         final[member] = number
         size = int(member.sum())
         table.append((number, size, size / int(wrong.sum()), text, inside, *rate, overall, p))
-    return final, table
+    return final, table, places
 
 
 DRAWN = {-2: 600, -1: 400}  # correct rows, errors in no cluster
