@@ -82,7 +82,8 @@ def _conflicting(data: Dataset, twins: Twins, chance: bool) -> tuple[Line, Findi
     share = wilson(int(mixed.sum()), n)
     regression = data.task == "regression"
     severity: Any = "passed" if not mixed.any() else \
-        "issue" if share.low > COPIES and twins.continuous and not chance_of(twins) and n >= FEWEST and not regression else "tip"
+        "issue" if not regression and n >= FEWEST and wilson(lost, n).low > COPIES \
+        and twins.continuous and not chance_of(twins) else "tip"
     evidence = {"rows": int(mixed.sum()), "share": share.value, "low": share.low, "high": share.high, "n": n, "lost": lost}
     line = _line("conflicting labels", str(data.roles["target"]), share, n, severity)
     if not mixed.any():

@@ -39,7 +39,7 @@ def encode(frame: pd.DataFrame) -> tuple[bytes, dict[str, Any]]:
 
 def decode(data: bytes, layout: dict[str, Any]) -> pd.DataFrame:
     """The frame that was encoded."""
-    table = pq.read_table(io.BytesIO(data))
+    table = pq.read_table(io.BytesIO(data), use_threads=False, pre_buffer=False)
     kinds, levels = layout["columns"], layout["index"]["levels"]
     series = [_decode(table.column(i), kind) for i, kind in enumerate(kinds)]
     if layout["index"]["range"] is not None:
@@ -165,7 +165,7 @@ def _decode(column: pa.ChunkedArray, kind: dict[str, Any]) -> pd.Series:
         if kind["labels"] is not None:
             labels = pa.chunked_array([pa.array(kind["labels"], pa.large_string())])
         else:
-            labels = pq.read_table(io.BytesIO(bytes.fromhex(kind["hex"]))).column(0)
+            labels = pq.read_table(io.BytesIO(bytes.fromhex(kind["hex"])), use_threads=False, pre_buffer=False).column(0)
         categories = pd.Index(_decode(labels, kind["of"])).rename(None)
         return pd.Series(pd.Categorical.from_codes(column.to_numpy(), categories=categories, ordered=kind["ordered"]))
     if kind["dtype"] == "object":
@@ -177,11 +177,11 @@ def _decode(column: pa.ChunkedArray, kind: dict[str, Any]) -> pd.Series:
     if hasattr(dtype, "__from_arrow__") and not isinstance(dtype, pd.DatetimeTZDtype):
         return pd.Series(dtype.__from_arrow__(column))
     if dtype.kind == "m":
-        return pd.Series(column.to_pandas().to_numpy().astype("int64") if not column.null_count else
+        return pd.Series(column.to_pandas(use_threads=False).to_numpy().astype("int64") if not column.null_count else
                          column.fill_null(np.iinfo("int64").min).to_numpy()).astype(dtype)
     if dtype.kind == "f":
         return pd.Series(column.to_numpy()).astype(dtype)
-    return column.to_pandas().astype(dtype)
+    return column.to_pandas(use_threads=False).astype(dtype)
 
 
 def _check_same(back: pd.DataFrame, frame: pd.DataFrame) -> None:

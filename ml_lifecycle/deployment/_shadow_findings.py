@@ -117,7 +117,7 @@ def _verdict(code: str, who: str, what: Compared, seen: Seen, worse: NextStep, a
     if low > 0:
         return Finding(code, "passed", f"{who} is better: {said}.", facts)
     if low >= -seen.margin:
-        return Finding(code, "passed", f"{who} is not worse by more than {number(seen.margin)}: {said}.", facts)
+        return Finding(code, "passed", f"{who} is not worse by more than {seen.margin:.3g}: {said}.", facts)
     more = facts["needed"] = needed(what.n, d, seen.margin)
     wanted = f"; about {more:,} rows would tell" if more else ""
     return Finding(code, "tip", f"Cannot tell whether {who.lower()} is better: {said}{wanted}.", facts, MORE, undecided=True)

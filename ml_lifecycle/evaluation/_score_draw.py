@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from ..foundation._render import PALETTE, number
+from ..foundation._render import PALETTE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,7 +21,7 @@ def draw(ax: "Axes", frame: pd.DataFrame, sections: Mapping[str, float], score: 
         ax.barh(place, half, left=whole, color=PALETTE["sky"], height=0.62)
         least = "  ◂ least" if sections[name] == score else ""
         left = int((rows["status"] == "open").sum())
-        ax.text(whole + half + 0.1, place, f"{number(sections[name])}{least}  ({left} open)", va="center", fontsize=8.5)
+        ax.text(whole + half + 0.1, place, f"{sections[name]:g}{least}  ({left} open)", va="center", fontsize=8.5)
     ax.axvline(score, color=PALETTE["vermillion"], linewidth=1.5, linestyle="--")
     ax.set_yticks(range(len(sections)), list(sections), fontsize=9)
     ax.set_ylim(len(sections) - 0.4, -0.6)

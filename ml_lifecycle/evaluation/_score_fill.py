@@ -99,7 +99,7 @@ def registry_events(project: Project) -> list[tuple[str, str, int]]:
 
 
 def _looked_up(source: Source, project: Project, reports: Mapping[str, Report]) -> tuple[bool | None, str]:
-    """(covered, sentence); None where nothing was recorded."""
+    """(covered, sentence); False where what was recorded speaks against it, None where it does not tell."""
     if source.name == "all steps":
         asked = [s for s in STEPS if s.key != "maintenance"]
         open_ones = [s.key for s in asked if project.decision(s.key) is None]
@@ -116,10 +116,11 @@ def _looked_up(source: Source, project: Project, reports: Mapping[str, Report]) 
     if report is None:
         return None, ""
     try:
-        why = source.covers(report)
+        gap = source.covers(report)
     except (AttributeError, KeyError, TypeError, ValueError):
         return None, f"a report of another kind is recorded as {source.name!r}"
-    return (True, f"{source.name}: {report.answer}") if why is None else (False, f"{source.name}: {why}")
+    return (True, f"{source.name}: {report.answer}") if gap is None else \
+        (False if gap.against else None, f"{source.name}: {gap.why}")
 
 
 def filled(rubric: Rubric, project: Project, reports: Mapping[str, Report], answer: Mapping[str, str] | None,

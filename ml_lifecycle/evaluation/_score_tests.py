@@ -18,51 +18,74 @@ BANDS = (  # upper end of the score, what the paper says of it
     (7, "exceptional levels of automated testing and monitoring"),
 )
 
-Covers = Callable[[Any], str | None]  # a report -> why it does not cover the test, or None when it does
+
+@dataclass(frozen=True)
+class Gap:
+    """Why a report does not cover a test."""
+
+    why: str
+    against: bool = False  # it was tried, and does not hold; otherwise it is open
+
+
+Covers = Callable[[Any], Gap | None]  # a report -> why it does not cover the test, or None when it does
 
 # ---- what a report must show
 
-def passed(report: Any) -> str | None:
+def passed(report: Any) -> Gap | None:
     """Something was looked at, nothing is wrong, and nothing is left undecided."""
     if report.frame.empty and not report.findings:
-        return "nothing was looked at"
+        return Gap("nothing was looked at")
     if report.passed is True:
         return None
     worst = next((f for f in report.findings if f.severity == "issue"), None) or next(
         (f for f in report.findings if f.undecided), None)
-    return worst.message if worst else f"it does not decide: {report.answer}"
+    return Gap(worst.message, report.passed is False) if worst else Gap(f"it does not decide: {report.answer}")
+
+
+def decided(report: Any) -> Gap | None:
+    """The question was asked and answered, whatever the answer is: nothing is wrong, and nothing is left undecided."""
+    if report.findings and all(f.severity != "issue" and not f.undecided for f in report.findings):
+        return None
+    return passed(report)
 
 
 def has_kind(kind: str) -> Covers:
     """Model tests of that kind were run, and hold; other kinds do not matter."""
-    def covers(report: Any) -> str | None:
+    def covers(report: Any) -> Gap | None:
         rows = report.frame[report.frame["kind"] == kind]
         tried = rows[rows["verdict"] != "not applicable"]
         if tried.empty:
-            return f"the model tests have none of {kind}"
+            return Gap(f"the model tests have none of {kind}")
         left = tried[~tried["verdict"].isin(["passed", "tip"])]
-        return str(left.iloc[0]["message"]) if len(left) else None
+        return _first(left)
     return covers
 
 
-def against_the_simplest(report: Any) -> str | None:
+def _first(left: Any) -> Gap | None:
+    """The most important test that does not hold."""
+    if left.empty:
+        return None
+    worst = left.loc[(left["verdict"] != "issue").sort_values(kind="stable").index[0]]
+    return Gap(str(worst["message"]), worst["verdict"] == "issue")
+
+
+def against_the_simplest(report: Any) -> Gap | None:
     """The comparison of the best with the simplest model was decided."""
     if report.passed is False:
         return passed(report)
     found = next((f for f in report.findings if f.code == "BAS002"), None)
     if found is None or found.severity == "not applicable":
-        return "the baselines do not compare the best model with the simplest"
-    return str(found.message) if found.undecided else None
+        return Gap("the baselines do not compare the best model with the simplest")
+    return Gap(str(found.message)) if found.undecided else None
 
 
-def was_timed(report: Any) -> str | None:
+def was_timed(report: Any) -> Gap | None:
     """The model tests hold a threshold for time, and it is met."""
     rows = report.frame[report.frame["kind"] == "requirement"]
     timed = rows[rows["test"].astype(str).str.contains("latency|throughput")]
     if timed.empty:
-        return "no threshold for the time of a prediction was tested"
-    left = timed[timed["verdict"] != "passed"]
-    return str(left.iloc[0]["message"]) if len(left) else None
+        return Gap("no threshold for the time of a prediction was tested")
+    return _first(timed[timed["verdict"] != "passed"])
 
 
 def _served(verb: str, name: str) -> str:
@@ -117,7 +140,7 @@ RUBRIC: tuple[Rubric, ...] = (
     Rubric("model_1", "Model specifications are reviewed and submitted"),
     Rubric("model_2", "Offline and online metrics correlate"),
     Rubric("model_3", "All hyperparameters have been tuned", (
-        Source("search", "coarse_to_fine(estimator, space, X, y)"),)),
+        Source("search", "coarse_to_fine(estimator, space, X, y)", decided),)),
     Rubric("model_4", "The impact of model staleness is known", (Source("staleness", "staleness(model, data)"),)),
     Rubric("model_5", "A simpler model is not better", (Source("baselines", "baselines(data)", against_the_simplest),)),
     Rubric("model_6", "Model quality is sufficient on important data slices", (

@@ -21,7 +21,8 @@ Z = float(stats.norm.ppf((1 + LEVEL) / 2))
 MOST_DRAWN = 16
 MOST_NAMED = 8
 BLUNT = 2.0  # times the smallest difference that counts: up to there an unseen one may be for a slice to be called fine
-COLOUR = {"fails": PALETTE["vermillion"], "fine": PALETTE["green"], "cannot tell": PALETTE["grey"]}
+COLOUR = {"fails": PALETTE["vermillion"], "fine": PALETTE["green"], "harder": PALETTE["orange"],
+          "cannot tell": PALETTE["grey"]}
 
 
 def material(metric: Metric, rest: float, asked: float | None) -> float:
@@ -88,7 +89,7 @@ def told(row: Any, metric: Metric) -> str:
 
 
 def findings_of(frame: pd.DataFrame, metric: Metric, *, same: dict[str, str], min_n: int, errors: bool) -> tuple[Finding, ...]:
-    """SLI001 to SLI004."""
+    """SLI001 to SLI005."""
     if frame.empty:
         return (Finding("SLI002", "not applicable", "There are no slices to compare: no column splits the rows."),)
     if not errors:
@@ -99,6 +100,9 @@ def findings_of(frame: pd.DataFrame, metric: Metric, *, same: dict[str, str], mi
         found.append(Finding("SLI001", "issue", f"{len(fails) - MOST_NAMED} more slices are worse; `.frame` lists them.",
                              {"slices": list(fails["slice"][MOST_NAMED:MOST_NAMED + 50])}, NextStep(
                                  "ask what the failing slices have in common", "refinement", "error_clusters(X, y, pred)")))
+    harder = frame[frame["verdict"] == "harder"]
+    if len(harder):
+        found.append(_harder(harder, metric))
     fine, open_ones = frame[frame["verdict"] == "fine"], frame[frame["verdict"] == "cannot tell"]
     if len(fine):
         found.append(Finding("SLI002", "passed", f"{count(len(fine), 'slice')} of {len(frame)} "
@@ -114,16 +118,27 @@ def findings_of(frame: pd.DataFrame, metric: Metric, *, same: dict[str, str], mi
     return tuple(found)
 
 
+def _harder(rows: pd.DataFrame, metric: Metric) -> Finding:
+    """SLI005: worse than the rest, as the model's own probabilities say; one sentence for all of them."""
+    worst = next(rows.itertuples(index=False))
+    more = f", and {count(len(rows) - 1, 'other slice')} likewise" if len(rows) > 1 else ""
+    still = "still helps there" if metric.needs == "values" else "does there what can be expected of it"
+    return Finding("SLI005", "tip", f"{worst.slice!r} is harder than the rest{more}: {told(worst, metric)}; the model {still}.",
+                   {"slices": list(rows["slice"].head(50)), "n": int(worst.n), "score": worst.score, "low": worst.low,
+                    "high": worst.high, "rest": worst.rest},
+                   NextStep("say to users where the answers are less sure", "deployment"))
+
+
 def _failing(row: Any, metric: Metric) -> Finding:
     gap = abs(row.difference)
     ends = sorted(abs(v) if row.difference_low * row.difference_high > 0 else v for v in (row.difference_low, row.difference_high))
     return Finding("SLI001", "issue", f"{row.slice!r} is worse: {told(row, metric)}, {number(gap)} worse ({number(ends[0])} to "
-                   f"{number(ends[1])}; corrected p = {number(row.p_corrected)}).",
+                   f"{number(ends[1])}; corrected p = {number(row.p_corrected)})" + (f"; {row.note}." if row.note else "."),
                    {"slice": row.slice, "n": row.n, "score": row.score, "low": row.low, "high": row.high, "rest": row.rest,
                     "difference": row.difference, "p": row.p, "p_corrected": row.p_corrected, "counts": row.counts,
                     "metric": metric.name},
-                   NextStep("read rows of this slice: if they are harder by nature, say so to users; if not, collect or label "
-                            "more of them", "data", "top_losses(X, y, pred)"))
+                   NextStep("read rows of this slice, then collect or label more of them, or give the model what tells them apart",
+                            "data", "top_losses(X, y, pred)"))
 
 
 def _open(rows: pd.DataFrame, every: int, fine: int, min_n: int) -> Finding:

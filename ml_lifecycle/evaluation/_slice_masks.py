@@ -77,6 +77,13 @@ def automatic(table: pd.DataFrame, by: Any, most: int) -> Masks:
     return found
 
 
+def ranges(table: pd.DataFrame, by: Any, most: int) -> set[str]:
+    """Names of the automatic slices that are ranges of numbers, dates or lengths."""
+    wanted = [by] if isinstance(by, (str, int)) else list(table.columns if by is None else by)
+    kept = [name for name in wanted[:most] if _columns.kind_of(table[name]) in ("number", "date", "text")]
+    return {label for name in kept for label in of_column(table, name) if label != f"{name} is missing"}
+
+
 def of_column(table: pd.DataFrame, name: Any) -> Masks:
     """The slices of one column."""
     column = table[name]

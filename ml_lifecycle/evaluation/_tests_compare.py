@@ -195,7 +195,7 @@ def no_worse(subject: Subject, before: Predictions, tolerance: float | None, tes
     kind, code = "no regression", "MTE009"
     told = (f"{metric.label} {number(c.a)} against {number(c.b)} of {test}: "
             f"{'better' if c.gain > 0 else 'worse' if c.gain < 0 else 'a difference'} by {number(abs(c.gain))} "
-            f"(gain, {span(c.low, c.high)}; {size(subject)}; tolerated loss {number(limit)})")
+            f"(gain, {span(c.low, c.high)}; {size(subject)}; tolerated loss {limit:.3g})")
     numbers: dict[str, Any] = {"n": len(subject), "value": c.gain, "low": c.low, "high": c.high, "threshold": -limit, "code": code}
     if not math.isfinite(c.gain):
         return Result(test, kind, "cannot tell", f"{metric.label} is not defined on these {len(subject):,} rows.", **numbers)

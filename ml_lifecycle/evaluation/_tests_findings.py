@@ -85,6 +85,11 @@ def _numbers(r: Result) -> dict[str, Any]:
             "rows": r.where}
 
 
+def called(kind: Any, test: Any) -> str:
+    """What a test is called where its kind is not said."""
+    return f"no worse than {test}" if kind == "no regression" else str(test)
+
+
 def sentence(results: pd.DataFrame, name: str) -> str:
     """The answer: how many hold, and which do not."""
     if results.empty:
@@ -94,7 +99,8 @@ def sentence(results: pd.DataFrame, name: str) -> str:
     held = int(counts.get("passed", 0)) + int(counts.get("tip", 0))
     told = f"{name}: {held} of {count(tried, 'test')} {'holds' if tried == 1 else 'hold'}"
     for verdict, words in (("issue", "do not"), ("cannot tell", "cannot be told")):
-        names = [str(t) for t in results.loc[results["verdict"] == verdict, "test"]]
+        those = results[results["verdict"] == verdict]
+        names = [called(*one) for one in zip(those["kind"], those["test"])]
         if names:
             words = "does not" if verdict == "issue" and len(names) == 1 else words
             told += f"; {len(names)} {words} ({', '.join(n[:40] for n in names[:4])}{', …' if len(names) > 4 else ''})"
@@ -124,8 +130,8 @@ def draw(ax: "Axes", frame: pd.DataFrame) -> None:
             ax.text(0.5, place, f"{what} {number(row.value)}{between}", va="center", ha="center", fontsize=8, color=colour)
         ax.text(1.02, place, f"{MARKS[str(row.verdict)]} {row.verdict}", transform=ax.get_yaxis_transform(), va="center",
                 fontsize=8, color=colour)
-    worse = (shown["kind"] == "no regression").map({True: "no worse than ", False: ""})
-    names = [text if len(text) <= 34 else text[:33] + "…" for text in worse + shown["test"].astype(str)]
+    told = [called(*one) for one in zip(shown["kind"], shown["test"])]
+    names = [text if len(text) <= 34 else text[:33] + "…" for text in told]
     ax.set_yticks(range(len(shown)), names, fontsize=9)
     ax.set_ylim(max(len(shown), 1) - 0.4, -0.6)
     ax.set_xlim(-0.03, 1.03)

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
 
-from ..foundation._render import number
 from ..foundation._words import count
 from ..foundation.project import Project
 from ..foundation.report import Finding, NextStep, Report, made_with
@@ -59,8 +58,8 @@ class TestScore(Report):
     @property
     def answer(self) -> str:
         """The score, what it means, and where it comes from."""
-        parts = ", ".join(f"{name} {number(points)}" for name, points in self.sections.items())
-        return f"{number(self.score)} of 7 points, the least of {parts}: {self.interpretation}."
+        parts = ", ".join(f"{name} {points:g}" for name, points in self.sections.items())
+        return f"{self.score:g} of 7 points, the least of {parts}: {self.interpretation}."
 
     def _size(self) -> tuple[float, float]:
         return 7.0, 2.9
@@ -77,7 +76,7 @@ def _findings(rows: list[_score_fill.Filled], sums: Mapping[str, Any], repeated_
     first = next((r for r in inside if r.rubric.sources), inside[0] if inside else None)
     then = NextStep(f"close {first.rubric.id} ({first.rubric.text})", "evaluation", first.closes) if first else None
     left = sum(r.status == "open" for r in rows)
-    told = f"The ML test score is {number(score)} of 7, held down by {', '.join(weak)}; {left} of {len(rows)} tests are open."
+    told = f"The ML test score is {score:g} of 7, held down by {', '.join(weak)}; {left} of {len(rows)} tests are open."
     numbers = {"score": score, "sections": sections, "open": left}
     found = [Finding("MTS001", "passed" if score > 2 else "tip", told, numbers, then, undecided=score <= 2)]
     against = [r for r in rows if r.against]

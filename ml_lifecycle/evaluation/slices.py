@@ -19,7 +19,7 @@ from ..foundation.errors import BadInputError
 from ..foundation.metrics import METRICS, Metric, get_metric
 from ..foundation.report import Report, made_with
 from ..refinement._loss_answers import Answers, answers_of, seed_of, whole
-from . import _slice_judge, _slice_masks, _slice_scores
+from . import _slice_harder, _slice_judge, _slice_masks, _slice_scores
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,8 +45,8 @@ class SliceReport(Report):
         "counts": "smallest difference that counts",
         "p": "one-sided p value of being no worse than the other rows",
         "p_corrected": "the same, corrected for the number of slices (Holm 1979)",
-        "verdict": '"fails", "fine" or "cannot tell"',
-        "note": "why there is no score",
+        "verdict": '"fails", "harder" (worse, as can be expected there), "fine" or "cannot tell"',
+        "note": "why it fails, or why there is no score",
     }
 
     metric: str  # name of the metric
@@ -118,6 +118,10 @@ def evaluate_slices(
         overall = judge.score(answers.y, answers.predictions)
     frame = _slice_judge.frame_of(list(masks), [int(m.sum()) for m in masks.values()], scores, judge, alpha=alpha, min_n=min_n,
                                   min_difference=min_difference)
+    failing = bool((frame["verdict"] == "fails").any())
+    ranges = _slice_masks.ranges(answers.table, by, most) if failing and (slices is None or by is not None) else set()
+    with undisturbed(), np.errstate(all="ignore"):
+        frame = _slice_harder.settle(frame, answers, masks, ranges, judge, alpha=alpha, seed=seed)
     errors = bool(answers.wrong.any()) if judge.needs == "labels" else True
     findings = _slice_judge.findings_of(frame, judge, same=same, min_n=min_n, errors=errors)
     params = made_with(metric=judge.name, task=answers.task, min_n=min_n, min_difference=min_difference, alpha=alpha, seed=seed)

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ..foundation._render import PALETTE, number
+from ..foundation._words import count
 from ..foundation.intervals import Difference
 from ..foundation.metrics import Metric
 from ..foundation.report import Finding, NextStep
@@ -71,8 +72,9 @@ def _carry(j: Judged) -> list[Finding]:
     if not kept:
         return [Finding("FEA001", "tip", f"No column is shown to be worth anything by itself ({len(j.found)} were looked at; "
                        f"n = {j.n:,}, {j.how}).", {"columns": len(j.found), "n": j.n},
-                       NextStep("see whether the model learns anything, and whether more rows would tell", "exploration",
-                                "baselines(data)"), undecided=True)]
+                       NextStep("several say the same: ask again for one of each, by fitting without it", "maintenance", CLOSER)
+                       if j.pairs else NextStep("see whether the model learns anything, and whether more rows would tell",
+                                                "exploration", "baselines(data)"), undecided=True)]
     best = max(kept, key=lambda one: one.difference.value)
     return [Finding("FEA001", "passed", f"{len(kept)} of {len(j.found)} columns {'is' if len(kept) == 1 else 'are'} shown to be "
                    f"useful; {best.names[0]!r} is worth most: {span(best.difference)} of {j.metric.label} (n = {j.n:,}, "
@@ -84,9 +86,10 @@ def _carry(j: Judged) -> list[Finding]:
 def _together(j: Judged) -> list[Finding]:
     """FEA002: what can leave, all at once?"""
     if j.safe and j.joint is not None and j.fitted:
-        return [Finding("FEA002", "tip", f"The model takes little from {named(j.safe)}: shuffled{' together' * (len(j.safe) > 1)} "
-                        f"they cost {span(j.joint)} of {j.metric.label}, less than {number(j.matters)}, the smallest loss that "
-                        f"matters (n = {j.n:,}). Fit again without them before they go.",
+        they, cost = ("them", "shuffled together they cost") if len(j.safe) > 1 else ("it", "shuffled it costs")
+        return [Finding("FEA002", "tip", f"The model takes little from {named(j.safe)}: {cost} {span(j.joint)} of "
+                        f"{j.metric.label}, less than {j.matters:.3g}, the smallest loss that matters (n = {j.n:,}). Fit again "
+                        f"without {they} before anything goes.",
                         {"columns": list(map(str, j.safe)), "value": j.joint.value, "low": j.joint.low, "high": j.joint.high,
                          "matters": j.matters, "n": j.n},
                         NextStep("leave them out and fit again, to see what is lost", "maintenance",
@@ -95,19 +98,19 @@ def _together(j: Judged) -> list[Finding]:
         hurts = " The score is better without." if j.joint.high < 0 else ""
         return [Finding("FEA002", "tip", f"{named(j.safe)} can go{' together' if len(j.safe) > 1 else ''}: without "
                         f"{'them' if len(j.safe) > 1 else 'it'} {j.metric.label} loses {span(j.joint)}, which is less than "
-                        f"{number(j.matters)}, the smallest loss that matters (n = {j.n:,}).{hurts}",
+                        f"{j.matters:.3g}, the smallest loss that matters (n = {j.n:,}).{hurts}",
                         {"columns": list(map(str, j.safe)), "value": j.joint.value, "low": j.joint.low, "high": j.joint.high,
                          "matters": j.matters, "n": j.n},
                         NextStep("leave them out, write down who decided it and why, and go round again", "exploration",
                                  "DeprecatedFeatures(path).deprecate(name, by=..., why=...)"))]
     if j.tried and j.joint is not None:
-        return [Finding("FEA002", "tip", f"{named(j.tried)} seemed dispensable at first, but left out"
-                        f"{' together' * (len(j.tried) > 1)} a second time {j.metric.label} loses {span(j.joint)}, which may be "
-                        f"more than {number(j.matters)}: take none out yet (n = {j.n:,}).",
+        they = "they are" if len(j.tried) > 1 else "it is"
+        again = f"{'Shuffled' if j.fitted else 'Left out'}{' together' * (len(j.tried) > 1)} a second time"
+        return [Finding("FEA002", "tip", f"{named(j.tried)} seemed dispensable at first. {again}, {they} worth {span(j.joint)} of "
+                        f"{j.metric.label}, and {j.matters:.3g} would matter: take none out yet (n = {j.n:,}).",
                         {"columns": list(map(str, j.tried)), "value": j.joint.value, "low": j.joint.low, "high": j.joint.high,
                          "n": j.n},
-                        NextStep("name a smaller set", "maintenance", CLOSER),
-                        undecided=True)]
+                        NextStep("name a smaller set", "maintenance", CLOSER), undecided=True)]
     return []
 
 
@@ -123,8 +126,8 @@ def _alike(j: Judged) -> list[Finding]:
                     {"pairs": [[*map(str, pair), j.pairs[pair]] for pair in held[:20]]})]
 
 
-def _more(count: int) -> str:
-    return f" ({count - 1} more such pair{'s' * (count > 2)})" if count > 1 else ""
+def _more(pairs: int) -> str:
+    return f" ({count(pairs - 1, 'more such pair')})" if pairs > 1 else ""
 
 
 def _open(j: Judged) -> list[Finding]:
@@ -133,10 +136,11 @@ def _open(j: Judged) -> list[Finding]:
     if not rest:
         return []
     call = 'feature_value(model, data, method="drop")' if j.method == "permute" else "feature_value(model, data, cv=10)"
-    return [Finding("FEA004", "tip", f"For {len(rest)} of {len(j.found)} columns it cannot be told yet whether they are worth "
-                    f"{number(j.matters)}: {named(rest)} (n = {j.n:,}, {j.how}).",
+    they, are = ("them", "they are") if len(rest) > 1 else ("it", "it is")
+    return [Finding("FEA004", "tip", f"For {len(rest)} of {count(len(j.found), 'column')} it cannot be told yet whether {are} "
+                    f"worth {j.matters:.3g}: {named(rest)} (n = {j.n:,}, {j.how}).",
                     {"columns": list(map(str, rest)), "n": j.n, "matters": j.matters},
-                    NextStep("keep them for now, and ask again with more rows or more folds", "maintenance", call),
+                    NextStep(f"keep {they} for now, and ask again with more rows or more folds", "maintenance", call),
                     undecided=True)]
 
 

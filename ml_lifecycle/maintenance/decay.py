@@ -162,14 +162,14 @@ def _verdict(frame: pd.DataFrame, cut: _ageing.Periods, metric: Metric, loss: In
     if stale and every:
         return Finding("STL001", "issue", f"The model goes stale: it loses {said}. Train it again about every "
                        f"{number(every[0])} {cut.unit} ({number(every[1])} to {number(every[2])}), before it has lost "
-                       f"{number(stake)}.", numbers, again)
+                       f"{stake:.3g}.", numbers, again)
     if stale is False:
-        return Finding("STL001", "passed", f"No staleness that matters: the model loses {said}, less than {number(stake)}.",
+        return Finding("STL001", "passed", f"No staleness that matters: the model loses {said}, less than {stake:.3g}.",
                        numbers)
     if every:
-        return Finding("STL001", "tip", f"The model ages slowly: it loses {said}; {number(stake)} would matter.", numbers, again,
+        return Finding("STL001", "tip", f"The model ages slowly: it loses {said}; {stake:.3g} would matter.", numbers, again,
                        undecided=True)
-    return Finding("STL001", "tip", f"Cannot tell whether the model goes stale: it loses {said}, and {number(stake)} would "
+    return Finding("STL001", "tip", f"Cannot tell whether the model goes stale: it loses {said}, and {stake:.3g} would "
                    "matter.", numbers, NextStep("keep watching the score of each period, and ask again with more of them",
                                                 "maintenance", "staleness(model, data)"), undecided=True)
 

@@ -77,8 +77,9 @@ class FeatureValue(Report):
         can_go = f"{_value_findings.named(self.safe)} {verb}" if self.safe else \
             "none is shown to be hardly used" if few else "no column can go yet"
         open_ = f"; for {rest} it cannot be told" if rest and (rest < len(self.frame) or not kept) else ""
-        asked = " that were asked about" if self.params.get("chosen") else ""
-        return (f"{kept} of {len(self.frame)} columns{asked} {'is' if kept == 1 else 'are'} shown to be useful; {can_go}{open_} "
+        asked = " asked about" if self.params.get("chosen") else ""
+        return (f"{kept or 'None'} of {len(self.frame)} column{'s' * (len(self.frame) > 1)}{asked} "
+                f"{'is' if kept <= 1 else 'are'} shown to be useful; {can_go}{open_} "
                 f"({self.label} {number(self.score)}, n = {self.n:,}, {self.how}).")
 
     def _size(self) -> tuple[float, float]:

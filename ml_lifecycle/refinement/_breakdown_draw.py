@@ -42,4 +42,5 @@ def draw_waterfall(ax: "Axes", components: Mapping[str, Triple | None], dominant
     low, high = min(reach), max(reach)
     pad = 0.03 * ((high - low) or 1.0)
     ax.set_xlim(low - (pad if low < 0 else 0.0), high + pad)
+    ax.locator_params(axis="x", nbins=6)
     ax.set_xlabel(f"{label} (line: 95 % interval of the part)")

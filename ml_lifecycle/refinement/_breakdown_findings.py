@@ -195,7 +195,8 @@ def below_zero(judged: Judged) -> list[Finding]:
 def all_findings(parts: Mapping[str, Part], judged: Judged, by_time: bool = False) -> tuple[Finding, ...]:
     """Every finding, the most important first within its severity."""
     first, *actions = what_dominates(parts, judged)
-    return (first, *between_parts(parts, by_time), *unknown_floor(parts), *below_zero(judged), *actions)
+    floor = [] if judged.rivals == (UNKNOWN,) else unknown_floor(parts)  # else the first has said it
+    return (first, *between_parts(parts, by_time), *floor, *below_zero(judged), *actions)
 
 
 def undefined(parts: Mapping[str, Part], sides: Any, metric: Any) -> tuple[Finding, ...]:

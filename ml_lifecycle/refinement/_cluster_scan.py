@@ -17,7 +17,7 @@ ALPHA = 0.0125  # of each way to be wrong: choosing columns, or pairs of them, b
 DRAWS = 99  # permutations
 SIZES = (6, 12, 24, 48, 96, 160)  # rows of the neighbourhoods that are looked at
 FEWEST = 5  # errors of a cluster
-WIDER = 5.0  # times the volume that the knee gives, up to where places are still joined that are dense as a whole
+WIDER = 20.0  # times the volume that the knee gives, up to where places are still joined that are dense as a whole
 ALIKE = 0.98  # of the strongest, from which two spaces are taken as equally good
 FAINT = 0.25  # columns apart by less than this share of the farthest do not count
 
@@ -59,13 +59,14 @@ def spaces_of(features: Sequence[Feature], wrong: np.ndarray, rows: np.ndarray, 
     single = single[far[single] >= FAINT * far[single].max()] if len(single) else single
     paired = crossing_columns(features, wrong[rows], rows, ALPHA, rng)
     chosen = sorted({*single.tolist(), *paired})
-    found = []
-    for places in [chosen] + [paired] * (paired != chosen):
-        if places and len(places) < len(features):
-            most = max(far[places].max(), 1e-9)
-            found.append(_spanned(features, places, np.sqrt(np.maximum(far[places] / most, FAINT)), True))
-    weights = np.sqrt(np.maximum(far / max(far.max(), 1e-9), FAINT)) if chosen else np.ones(len(features))
-    return [*found, _spanned(features, range(len(features)), weights, len(chosen) == len(features))]
+    every = [i for i, feature in enumerate(features) if not chosen or i in chosen or feature.kind != "category"]
+    tried: list[list[int]] = []  # a category in which errors do not differ splits every cluster, and tells nothing
+    for places in (chosen, paired, every):
+        if places and places not in tried:
+            tried.append(places)
+    most = max(far.max(), 1e-9)
+    weights = np.sqrt(np.maximum(far / most, FAINT)) if chosen else np.ones(len(features))
+    return [_spanned(features, places, weights[places], set(places) <= set(chosen)) for places in tried]
 
 
 def _spanned(features: Sequence[Feature], places: Sequence[int], weights: np.ndarray, told: bool) -> Space:

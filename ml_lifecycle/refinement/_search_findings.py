@@ -63,9 +63,9 @@ def better(search: Search, trials: Sequence[Trial], gain: Gain | None) -> Findin
     if gain.p < ALPHA and gain.low > 0:
         return Finding("SEA001", "passed", f"The search beats the estimator as given: {metric.label} {said}{why}.", numbers)
     if gain.high < point_of(search, gain.default):
-        return Finding("SEA001", "tip", f"Keep the estimator as given: the search gains less than a point: {metric.label} "
-                       f"{said}{why}.", numbers, NextStep("keep the defaults, and look at the errors instead", "refinement",
-                                                          "error_clusters(X, y, proba)"))
+        return Finding("SEA001", "passed", f"Keep the estimator as given: the search gains less than a point: {metric.label} "
+                       f"{said}{why}.", numbers,
+                       NextStep("keep the defaults, and look at the errors instead", "refinement", "error_clusters(X, y, proba)"))
     told = gain.error or f"{metric.label} {said}"
     return Finding("SEA001", "tip", f"Cannot tell whether the search beats the estimator as given: {told}{why}. Keep the defaults "
                    "until it can be told.", numbers,
