@@ -9,6 +9,7 @@ __all__ = ['TestScore', 'ml_test_score']
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
@@ -82,7 +83,8 @@ def _findings(rows: list[_score_fill.Filled], sums: Mapping[str, Any], repeated_
     against = [r for r in rows if r.against]
     if against:
         found.append(Finding("MTS002", "tip", f"What is recorded speaks against {count(len(against), 'test')}: "
-                             + "; ".join(f"{r.rubric.id} ({r.evidence.rstrip('.')[:160]})" for r in against[:4]) + ".",
+                             + "; ".join(f"{r.rubric.id} ({shorten(r.evidence.rstrip('.'), 160, placeholder=' …')})"
+                                         for r in against[:4]) + ".",
                              {"tests": [r.rubric.id for r in against]},
                              NextStep(f"mend what {against[0].rubric.id} rests on", "evaluation", against[0].closes)))
     unproven = [r.rubric.id for r in rows if r.unproven]

@@ -67,7 +67,7 @@ def chosen(
 
 
 def set_aside(
-    dataset: "Dataset",
+    dataset: "Dataset",  # all rows
     carried: Mapping[str, Any],  # from earlier passes
 ) -> "Dataset":
     """The data set without the features that an earlier pass has set aside; its notes say so."""
@@ -92,7 +92,7 @@ class NextPass:
 
 
 def next_pass(
-    project: "Project",
+    project: "Project",  # where the decisions stand
 ) -> NextPass:  # raises ProjectError when no decision leads back
     """What the next pass would be; nothing is written."""
     cards = [card for step in STEPS if (card := project.decision(step.key))]
@@ -114,7 +114,7 @@ def next_pass(
 
 
 def start_pass(
-    project: "Project",
+    project: "Project",  # whose pass is done
 ) -> NextPass:  # raises ProjectError when no decision leads back
     """Keep the pass that is done in `passes/`, and make the project ready for the next one."""
     coming = next_pass(project)
@@ -168,7 +168,7 @@ class PassReport(Report):
 
 
 def compare_passes(
-    project: "Project",
+    project: "Project",  # with what it has kept of earlier passes
 ) -> PassReport:
     """Set the passes of a project side by side."""
     now = int(project.settings.get("pass", 1))
@@ -220,7 +220,7 @@ def _subject(finding: Finding) -> str:
 
 
 def in_words(
-    carried: Mapping[str, Any],
+    carried: Mapping[str, Any],  # what stands in project.yaml under `carried`
 ) -> str:
     """What is carried, in short: `gradient boosting, max_depth=3, without closed_as, 24,000 rows`."""
     parts = [str(carried["model"])] if carried.get("model") else []

@@ -123,7 +123,8 @@ def _alike(j: Judged) -> list[Finding]:
     first = held[0]
     return [Finding("FEA003", "tip", f"{named(first)} say the same (association {j.pairs[first]:.2f}): one of them can do the "
                     f"other's work, so that either may go and never both{_more(len(held))}.",
-                    {"pairs": [[*map(str, pair), j.pairs[pair]] for pair in held[:20]]})]
+                    {"pairs": [[*map(str, pair), j.pairs[pair]] for pair in held[:20]]},
+                    NextStep("choose which one goes, and ask again without it", "maintenance", CLOSER))]
 
 
 def _more(pairs: int) -> str:
@@ -164,16 +165,20 @@ def _constant(j: Judged) -> list[Finding]:
     if held:
         found.append(Finding("FEA006", "tip", f"The model names its columns, so {len(held)} of them were held at one value "
                              "instead of being left out: nothing can be learned from them either way.",
-                             {"columns": list(map(str, held))}))
+                             {"columns": list(map(str, held))}, NextStep(
+                                 "ask by shuffling instead", "maintenance", 'feature_value(model, data, method="permute")')))
     if failed:
         found.append(Finding("FEA006", "tip", f"{named([one.names[0] for one in failed])} could not be judged: the model "
-                             f"{failed[0].note}.", {"columns": [str(one.names[0]) for one in failed]}, undecided=True))
+                             f"{failed[0].note}.", {"columns": [str(one.names[0]) for one in failed]}, NextStep(
+                                 "ask by shuffling instead", "maintenance", 'feature_value(model, data, method="permute")'),
+                             undecided=True))
     return found
 
 
 def _notes(j: Judged) -> list[Finding]:
     """FEA007: what is not as it was asked for?"""
-    return [Finding("FEA007", "tip", note, {"n": j.n}) for note in j.notes]
+    then = NextStep("see that the folds are what is meant", "maintenance", "feature_value(model, data, cv=5)")
+    return [Finding("FEA007", "tip", note, {"n": j.n}, then) for note in j.notes]
 
 
 def draw(ax: "Axes", frame: pd.DataFrame, label: str, matters: float) -> None:

@@ -187,4 +187,5 @@ def _hard(frame: pd.DataFrame, metric: Metric) -> list[Finding]:
                     f"{worst['when']}, {number(best['score'])} ({number(best['low'])} to {number(best['high'])}) from "
                     f"{best['when']}. A dip in the score is not yet a sign of age.",
                     {"p": p, "worst": worst["when"], "best": best["when"], "score": worst["score"], "low": worst["low"],
-                     "high": worst["high"], "n": int(worst["n"])})]
+                     "high": worst["high"], "n": int(worst["n"])},
+                    NextStep(f"ask what was different from {worst['when']}", "data", "check_quality(data)"))]

@@ -168,9 +168,11 @@ def _findings(still: list[str], bare: list[str], more: Mapping[str, str], facts:
         near = did_you_mean(next(iter(more)), _handoff_parts.PLACES, noun="Places")
         names = ", ".join(repr(_handoff_text.one_line(key)) for key in more)
         found.append(Finding("HAN003", "tip", f"Nobody asks for {names} in handoff.yaml; it stands under “More”. {near}",
-                             {"keys": list(more)}))
+                             {"keys": list(more)},
+                             NextStep("write it under the key that is asked for", "maintenance", "ml-lifecycle handoff --check")))
     issues = sum(f.severity == "issue" for report in facts.evidence.values() for f in report.findings)
     if issues:
         found.append(Finding("HAN004", "tip", f"Whoever takes over takes over {count(issues, 'open issue')}: see “Known limits”.",
-                             {"issues": issues}))
+                             {"issues": issues},
+                             NextStep("say of each whether it is mended or accepted", "maintenance", "ml-lifecycle status")))
     return tuple(found)

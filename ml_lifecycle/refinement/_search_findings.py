@@ -64,7 +64,7 @@ def better(search: Search, trials: Sequence[Trial], gain: Gain | None) -> Findin
         return Finding("SEA001", "passed", f"The search beats the estimator as given: {metric.label} {said}{why}.", numbers)
     if gain.high < point_of(search, gain.default):
         return Finding("SEA001", "passed", f"Keep the estimator as given: the search gains less than a point: {metric.label} "
-                       f"{said}{why}.", numbers,
+                       f"{said}{why}.", {**numbers, "keep": True},
                        NextStep("keep the defaults, and look at the errors instead", "refinement", "error_clusters(X, y, proba)"))
     told = gain.error or f"{metric.label} {said}"
     return Finding("SEA001", "tip", f"Cannot tell whether the search beats the estimator as given: {told}{why}. Keep the defaults "

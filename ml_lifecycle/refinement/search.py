@@ -179,7 +179,7 @@ def _reported(search: Any, trials: Sequence[Any], findings: Any, params: dict[st
     first = next(f for f in findings if f.code == "SEA001")
     told = first.evidence
     gain = (told["difference"], told["low"], told["high"]) if "difference" in told else None
-    shown = True if first.severity == "passed" and best is not trials[0] else None if first.undecided else False
+    shown = None if first.undecided else first.severity == "passed" and best is not trials[0] and not told.get("keep")
     spans = [_search_space.shrunk(region, search.axes) for region in search.regions]
     return SearchReport(
         frame=_frame(search, trials), findings=findings, params=params, best_params=dict(best.params), best_score=best.score,
