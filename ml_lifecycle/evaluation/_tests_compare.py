@@ -136,8 +136,8 @@ def better_than_a_constant(subject: Subject) -> Result:
     if not math.isfinite(c.gain):
         why = f"{subject.metric.label} is not defined on these {len(subject):,} rows"
         return Result(test, kind, "not applicable", f"Whether it beats a constant answer cannot be scored: {why}.", len(subject))
-    told = (f"{subject.metric.label} {number(c.a)}, {number(c.b)} for {name}: {'worse' if c.gain < 0 else 'better'} by {number(abs(c.gain))} "
-            f"(gain, {span(c.low, c.high)}; {size(subject)})")
+    told = (f"{subject.metric.label} {number(c.a)}, {number(c.b)} for {name}: {'worse' if c.gain < 0 else 'better'} by "
+            f"{number(abs(c.gain))} (gain, {span(c.low, c.high)}; {size(subject)})")
     numbers: dict[str, Any] = {"n": len(subject), "value": c.gain, "low": c.low, "high": c.high, "threshold": 0.0,
                                "code": "MTE006"}
     if c.n < FEWEST or not math.isfinite(c.low):

@@ -154,8 +154,8 @@ class PassReport(Report):
     @property
     def answer(self) -> str:
         """In what the latest pass differs from the one before."""
-        told = [f.message for f in self.findings if f.code in ("PAS001", "PAS002", "PAS003", "PAS004")]
-        return " ".join(told) or super().answer
+        said = {code: [f.message for f in self.findings if f.code == code] for code in ("PAS001", "PAS002", "PAS003", "PAS004")}
+        return " ".join(message for messages in said.values() for message in messages)
 
     def _draw(self, ax: "Axes") -> None:
         at = self.frame["pass"].astype(str)

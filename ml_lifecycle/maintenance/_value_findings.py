@@ -96,9 +96,9 @@ def _together(j: Judged) -> list[Finding]:
                                  CLOSER))]
     if j.safe and j.joint is not None:
         hurts = " The score is better without." if j.joint.high < 0 else ""
-        return [Finding("FEA002", "tip", f"{named(j.safe)} can go{' together' if len(j.safe) > 1 else ''}: without "
-                        f"{'them' if len(j.safe) > 1 else 'it'} {j.metric.label} loses {span(j.joint)}, which is less than "
-                        f"{j.matters:.3g}, the smallest loss that matters (n = {j.n:,}).{hurts}",
+        they, together = ("them", " together") if len(j.safe) > 1 else ("it", "")
+        return [Finding("FEA002", "tip", f"{named(j.safe)} can go{together}: leaving {they} out costs {span(j.joint)} of "
+                        f"{j.metric.label}, less than {j.matters:.3g}, the smallest loss that matters (n = {j.n:,}).{hurts}",
                         {"columns": list(map(str, j.safe)), "value": j.joint.value, "low": j.joint.low, "high": j.joint.high,
                          "matters": j.matters, "n": j.n},
                         NextStep("leave them out, write down who decided it and why, and go round again", "exploration",

@@ -156,20 +156,22 @@ def _verdict(frame: pd.DataFrame, cut: _ageing.Periods, metric: Metric, loss: In
         return Finding("STL001", "tip", f"Cannot tell whether the model goes stale: too few of {many} periods have a score "
                        f"(n = {n:,}).", numbers, NextStep("ask with fewer and larger periods", "maintenance",
                                                           "staleness(model, data, periods=5)"), undecided=True)
-    said = (f"{number(loss.value)} of {metric.label} ({number(loss.low)} to {number(loss.high)}) by an age of "
-            f"{number(cut.span)} {cut.unit} (n = {n:,}, {many} periods, models of every age on the same rows)")
+    lost = f"it loses {number(loss.value)} of {metric.label}" if metric.greater_is_better else \
+        f"its {metric.label} rises by {number(loss.value)}"
+    said = (f"{lost} ({number(loss.low)} to {number(loss.high)}) by an age of {number(cut.span)} {cut.unit} (n = {n:,}, {many} "
+            "periods, models of every age on the same rows)")
     again = NextStep("train again with recent rows", "refinement", "ml-lifecycle run --from-decision")
     if stale and every:
-        return Finding("STL001", "issue", f"The model goes stale: it loses {said}. Train it again about every "
-                       f"{number(every[0])} {cut.unit} ({number(every[1])} to {number(every[2])}), before it has lost "
-                       f"{stake:.3g}.", numbers, again)
+        return Finding("STL001", "issue", f"The model goes stale: {said}. Train it again about every "
+                       f"{number(every[0])} {cut.unit} ({number(every[1])} to {number(every[2])}), before that "
+                       f"is {stake:.3g}.", numbers, again)
     if stale is False:
-        return Finding("STL001", "passed", f"No staleness that matters: the model loses {said}, less than {stake:.3g}.",
+        return Finding("STL001", "passed", f"No staleness that matters: {said}, less than {stake:.3g}.",
                        numbers)
     if every:
-        return Finding("STL001", "tip", f"The model ages slowly: it loses {said}; {stake:.3g} would matter.", numbers, again,
+        return Finding("STL001", "tip", f"The model ages slowly: {said}; {stake:.3g} would matter.", numbers, again,
                        undecided=True)
-    return Finding("STL001", "tip", f"Cannot tell whether the model goes stale: it loses {said}, and {stake:.3g} would "
+    return Finding("STL001", "tip", f"Cannot tell whether the model goes stale: {said}, and {stake:.3g} would "
                    "matter.", numbers, NextStep("keep watching the score of each period, and ask again with more of them",
                                                 "maintenance", "staleness(model, data)"), undecided=True)
 

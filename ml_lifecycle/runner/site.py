@@ -7,6 +7,7 @@ from string import Template
 from typing import TYPE_CHECKING, Any
 
 from ml_lifecycle.foundation._files import write_text
+from ml_lifecycle.foundation._render import number
 from ml_lifecycle.foundation._words import count
 from ml_lifecycle.foundation.errors import LifecycleError
 from ml_lifecycle.foundation.lifecycle import STATES, STEPS, Step, find_step, lifecycle_figure
@@ -85,7 +86,7 @@ def _index(project: "Project", document: "Handoff | None") -> str:
     evidence = {step: project.evidence(step.key) for step in STEPS}
     parts = [f"<h1>{escape(project.path.name)}</h1>", f'<p class="lead">{_facts(project)}</p>', _stopped(run),
              f'<div class="figure">{figure(status, run)._repr_html_()}</div>', _next(status),
-             _steps_table(project, status, run), _passes(project), findings_list(evidence),
+             _contents(project, evidence, document), _steps_table(project, status, run), _passes(project), findings_list(evidence),
              *(_step_section(project, s, evidence[s]) for s in STEPS), _hand_off(document)]
     return "\n".join(filter(None, parts))
 
@@ -156,6 +157,18 @@ def _step_row(project: "Project", step: Step, row: Any, state: str, run: RunStat
             f'<td data-label="decision: ">{escape(row["decision"])}</td><td>{" ".join([*links, took])}</td></tr>')
 
 
+def _contents(project: "Project", evidence: dict[Step, dict[str, "Report"]], document: "Handoff | None") -> str:
+    """Links to what is on the page beside the steps, the ML test score with its figure."""
+    from ml_lifecycle.evaluation import TestScore
+
+    links = [("passes", "Passes")] if int(project.settings.get("pass", 1)) > 1 else []
+    links += [("findings", "Findings")] if any(evidence.values()) else []
+    score = evidence[find_step("evaluation")].get("ml_test_score")
+    links += [("evaluation-ml_test_score", f"ML test score: {number(score.score)} of 7")] if isinstance(score, TestScore) else []
+    links += [("hand-off", "Hand-off")] if document else []
+    return '<nav aria-label="on this page">' + "".join(f'<a href="#{at}">{escape(said)}</a>' for at, said in links) + "</nav>"
+
+
 def _passes(project: "Project") -> str:
     """The passes side by side, from the second one on."""
     if int(project.settings.get("pass", 1)) < 2:
@@ -184,7 +197,7 @@ def _step_section(project: "Project", step: Step, reports: dict[str, "Report"]) 
 
 def _report(step: Step, slug: str, report: "Report") -> str:
     """A report that unfolds; one with an issue is unfolded."""
-    state = report.verdict
+    state, named = report.verdict, "" if slug == report.slug else f" ({escape(slug.replace('_', ' '))})"
     return (f'<details class="report" id="{step.key}-{escape(slug)}"{" open" if report.passed is False else ""}>'
             f'<summary><span class="state {state.replace(" ", "-")}">{STATES[state][0]} {state}</span> '
-            f"<b>{escape(report.title)}</b>: {escape(report.answer)}</summary>{report._repr_html_()}</details>")
+            f"<b>{escape(report.title)}</b>{named}: {escape(report.answer)}</summary>{report._repr_html_()}</details>")
