@@ -129,6 +129,14 @@ class TestWrongLabels:
         assert "no column tells" in report.answer
         assert report.rows == ()
 
+    def test_a_floor_under_one_prediction_alone_is_no_issue(self):
+        rng = np.random.default_rng(0)
+        y, p, _ = two_classes(3000, apart=4.0)
+        unexplained = (y == 0) & (rng.random(3000) < 0.1)
+        report = label_issues(np.where(unexplained, 1, y), p)
+        assert report.passed is None
+        assert "under one prediction" in report.answer
+
     def test_rows_that_are_alike_cannot_tell(self):
         rng = np.random.default_rng(0)
         cell = rng.integers(0, 8, 2000)

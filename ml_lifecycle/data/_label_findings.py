@@ -17,6 +17,7 @@ PASSED = 0.03  # upper end of the share up to which labels pass
 
 WHY = {  # it cannot be told
     "alike": "rows that are alike get the same prediction, and a label that differs among them may be right",
+    "weak": "the model spares too few errors, and what no column tells makes such contradictions, too",
     "one kind": "they all lie under one prediction, where something that no column tells looks the same",
     "overlap": "the model errs so often that a wrong label is not told from overlap of the classes",
     "few": "there are too few contradictions to tell",

@@ -119,8 +119,9 @@ def _verdict(code: str, who: str, what: Compared, seen: Seen, worse: NextStep, a
     if low >= -seen.margin:
         return Finding(code, "passed", f"{who} is not worse by more than {seen.margin:.3g}: {said}.", facts)
     more = facts["needed"] = needed(what.n, d, seen.margin)
-    wanted = f"; about {more:,} rows would tell" if more else ""
-    return Finding(code, "tip", f"Cannot tell whether {who.lower()} is better: {said}{wanted}.", facts, MORE, undecided=True)
+    wanted = f"; about {int(float(f'{more:.2g}')):,} rows would tell" if more else ""
+    return Finding(code, "tip", f"Cannot tell whether {who.lower()} is better or worse: {said}{wanted}.", facts, MORE,
+                   undecided=True)
 
 
 def _speed(seen: Seen) -> Finding:

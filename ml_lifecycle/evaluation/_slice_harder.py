@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import optimize, stats
+from scipy import stats
 
 from ..foundation._render import number
 from ..foundation.metrics import METRICS, Metric, Predictions
@@ -14,6 +14,8 @@ from ._slice_scores import FEWEST, _coded, _error, _scores, _support
 SIMULATED = 120  # draws of the labels that the probabilities lead to expect
 ROWS = 1500  # of a slice, in a draw
 LOOKED_AT = 40  # failing slices that are looked into, the worst first
+KNOWN = 4000  # rows that the calibration is fitted on
+CLIP = 1e-3  # of probabilities, for their logarithms
 EPS = 1e-6
 
 
@@ -33,21 +35,23 @@ def settle(frame: pd.DataFrame, answers: Answers, masks: dict[str, np.ndarray], 
         elif coded.predictions.proba is None:
             why = "the labels alone do not say whether it is harder by nature"
         else:
-            why = _beyond(coded, masks[name], metric, row, level, rng)
-            if not why and name not in ranges:  # within a range of numbers, scores lie close together by construction
-                why = _blind(coded, masks[name], rng)
+            within = name in ranges  # there scores lie close together by construction
+            why = _beyond(coded, masks[name], metric, row, level, rng, within) or _blind(coded, name, masks, rng, within)
         frame.loc[place, ["verdict", "note"]] = ["fails" if why else "harder", why]
     rank = frame["verdict"].map({"fails": 0, "harder": 1}).fillna(2)
     return frame.iloc[np.argsort(rank.to_numpy(), kind="stable")].reset_index(drop=True)
 
 
-def _beyond(answers: Answers, mask: np.ndarray, metric: Metric, row: Any, level: float, rng: np.random.Generator) -> str:
-    """Worse than labels drawn from the model's probabilities, calibrated on the other rows, lead to expect."""
+def _beyond(answers: Answers, mask: np.ndarray, metric: Metric, row: Any, level: float, rng: np.random.Generator,
+            within: bool) -> str:
+    """Most of what it lacks is beyond what labels drawn from the model's probabilities, once calibrated, lead to expect."""
     take = np.flatnonzero(mask)
     drawn = take if len(take) <= ROWS else rng.choice(take, ROWS, replace=False)
     said = answers.predictions
     assert said.proba is not None
-    p = _calibrated(said.proba[~mask], answers.y[~mask], said.proba[drawn])
+    known = np.arange(len(mask)) if within else np.flatnonzero(~mask)  # a range has scores that the other rows lack
+    known = known if len(known) <= KNOWN else rng.choice(known, KNOWN, replace=False)
+    p = _calibrated(said.proba[known], answers.y[known], said.proba[drawn])
     part = Predictions(labels=np.asarray(said.labels)[drawn], proba=said.proba[drawn], classes=said.classes,
                        positive=said.positive)
     labels = np.asarray(said.classes)[(p.cumsum(axis=1)[None] < rng.random((SIMULATED, len(drawn), 1))).sum(axis=2).clip(
@@ -57,38 +61,57 @@ def _beyond(answers: Answers, mask: np.ndarray, metric: Metric, row: Any, level:
     if len(values) < SIMULATED // 2:
         return ""
     expected, spread = float(values.mean()), float(values.std(ddof=1) * np.sqrt(len(drawn) / len(take)))
-    gap = metric.sign * (expected - row["score"])
-    if gap < row["counts"] / 2 or not stats.norm.sf(gap / max(spread, EPS)) < level:
+    gap, lacks = metric.sign * (expected - row["score"]), abs(row["rest"] - row["score"])
+    if gap < lacks / 2 or not stats.norm.sf(gap / max(spread, EPS)) < level:
         return ""
     return f"its own probabilities lead to expect {number(expected)}: the model is surer there than it is right"
 
 
 def _calibrated(known: np.ndarray, y: np.ndarray, new: np.ndarray) -> np.ndarray:
-    """Probabilities with the temperature, and for two classes the shift, that fit the known rows best."""
-    logs, fresh = (np.log(np.clip(part, EPS, 1)) for part in (known, new))
-    two = known.shape[1] == 2
+    """Each class's probability against the others, by the beta calibration that fits the known rows (Kull et al. 2017)."""
+    from sklearn.linear_model import LogisticRegression
 
-    def spread(values: np.ndarray, at: np.ndarray) -> np.ndarray:
-        moved = values * np.exp(at[0]) + (np.array([0.0, at[1]]) if two else 0.0)
-        moved = np.exp(moved - moved.max(axis=1, keepdims=True))
-        return np.asarray(moved / moved.sum(axis=1, keepdims=True))
+    def bent(p: np.ndarray) -> np.ndarray:
+        p = np.clip(p, CLIP, 1 - CLIP)
+        return np.column_stack([np.log(p), -np.log1p(-p)])
 
-    def loss(at: np.ndarray) -> float:
-        return float(-np.log(spread(logs, at)[np.arange(len(y)), y] + 1e-12).mean() + 1e-4 * (at**2).sum())
+    every = range(1, 2) if known.shape[1] == 2 else range(known.shape[1])
+    found = new.copy()
+    for one in every:
+        hit = y == one
+        if 0 < hit.sum() < len(hit):
+            found[:, one] = LogisticRegression(C=100.0, max_iter=300).fit(bent(known[:, one]), hit).predict_proba(
+                bent(new[:, one]))[:, 1]
+    if known.shape[1] == 2:
+        found[:, 0] = 1 - found[:, 1]
+    return np.asarray(found / np.maximum(found.sum(axis=1, keepdims=True), EPS))
 
-    found = optimize.minimize(loss, np.zeros(2 if two else 1), method="Nelder-Mead", options={"maxiter": 80, "xatol": 1e-3})
-    return spread(fresh, found.x)
 
-
-def _blind(answers: Answers, mask: np.ndarray, rng: np.random.Generator) -> str:
+def _blind(answers: Answers, name: str, masks: dict[str, np.ndarray], rng: np.random.Generator, within: bool) -> str:
     """The scores order the rows of the slice no better than chance, and have lost half of what they know elsewhere."""
-    rank = METRICS["roc_auc"]
-    if len(answers.predictions.classes or ()) != 2 or _support(answers, mask) < FEWEST:
+    rank, mask = METRICS["roc_auc"], masks[name]
+    if _support(answers, mask) < FEWEST:
         return ""
-    inside, rest = _scores(answers, [mask, ~mask], rank)
+    inside, rest = float(_scores(answers, [mask], rank)[0]), _elsewhere(answers, name, masks)
+    if not np.isfinite([inside, rest]).all():
+        return ""
     error = _error(answers, mask, rank, None, rng)
-    lost = inside - 1.96 * error <= 0.5 and inside + 1.96 * error < 0.5 + (rest - 0.5) / 2
-    return f"the model knows next to nothing there ({rank.label} {number(inside)}, {number(rest)} elsewhere)" if lost else ""
+    top = inside + 1.96 * error
+    lost = top < 0.5 if within else inside - 1.96 * error <= 0.5 and top < 0.5 + (rest - 0.5) / 2
+    what = "the model orders the rows the wrong way there" if top < 0.5 else "the model knows next to nothing there"
+    return f"{what} ({rank.label} {number(inside)}, {number(rest)} elsewhere)" if lost else ""
+
+
+def _elsewhere(answers: Answers, name: str, masks: dict[str, np.ndarray]) -> float:
+    """How well the scores order the other rows: within the other values of the same column, where it has some."""
+    start, mask = name.rsplit(" = ", 1)[0] + " = ", masks[name]
+    like = [m for other, m in masks.items() if other.startswith(start) and not (m & mask).any()]
+    like = [m for m in like if _support(answers, m) >= FEWEST]
+    if not like or sum(m.sum() for m in like) < (~mask).sum() / 2:
+        return float(_scores(answers, [~mask], METRICS["roc_auc"])[0])
+    values, sizes = _scores(answers, like, METRICS["roc_auc"]), np.array([m.sum() for m in like], dtype=float)
+    there = np.isfinite(values)
+    return float(np.average(values[there], weights=sizes[there])) if there.any() else float("nan")
 
 
 def _numbers(answers: Answers, mask: np.ndarray, level: float) -> str:

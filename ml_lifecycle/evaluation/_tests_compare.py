@@ -205,15 +205,17 @@ def no_worse(subject: Subject, before: Predictions, tolerance: float | None, tes
         return Result(test, kind, "passed", f"It is not worse than before: {told}.", **numbers)
     if c.high < -limit:
         return Result(test, kind, "issue", f"It is worse than before: {told}.", p=_p(c, -limit), **numbers)
-    return Result(test, kind, "cannot tell", f"Cannot tell whether it is worse than before: {told}.{_more(c, limit)}", **numbers)
+    told += f".{_more(subject, c, limit)}"
+    return Result(test, kind, "cannot tell", f"Cannot tell whether it is worse than before: {told}", **numbers)
 
 
-def _more(c: Compared, limit: float) -> str:
-    """How many rows would tell."""
+def _more(subject: Subject, c: Compared, limit: float) -> str:
+    """How many rows, or groups, would tell."""
     if c.gain + limit <= 0:
         return ""
     wanted = c.n * ((c.gain - c.low) / (c.gain + limit)) ** 2
-    return f" About {number(float(f'{wanted:.1g}'))} rows would tell." if wanted < 1e7 else ""
+    what = "rows" if subject.groups is None else "groups"
+    return f" About {number(float(f'{wanted:.1g}'))} {what} would tell." if wanted < 1e7 else ""
 
 
 def against_a_constant(subject: Subject) -> Result:

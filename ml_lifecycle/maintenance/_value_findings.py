@@ -70,10 +70,11 @@ def _carry(j: Judged) -> list[Finding]:
     if not kept and len(j.found) < j.columns:
         return []
     if not kept:
+        shared = 2 * len({name for pair in j.pairs for name in pair}) >= len(j.found) > 1
         return [Finding("FEA001", "tip", f"No column is shown to be worth anything by itself ({len(j.found)} were looked at; "
                        f"n = {j.n:,}, {j.how}).", {"columns": len(j.found), "n": j.n},
                        NextStep("several say the same: ask again for one of each, by fitting without it", "maintenance", CLOSER)
-                       if j.pairs else NextStep("see whether the model learns anything, and whether more rows would tell",
+                       if shared else NextStep("see whether the model learns anything, and whether more rows would tell",
                                                 "exploration", "baselines(data)"), undecided=True)]
     best = max(kept, key=lambda one: one.difference.value)
     return [Finding("FEA001", "passed", f"{len(kept)} of {len(j.found)} columns {'is' if len(kept) == 1 else 'are'} shown to be "
@@ -92,8 +93,7 @@ def _together(j: Judged) -> list[Finding]:
                         f"without {they} before anything goes.",
                         {"columns": list(map(str, j.safe)), "value": j.joint.value, "low": j.joint.low, "high": j.joint.high,
                          "matters": j.matters, "n": j.n},
-                        NextStep("leave them out and fit again, to see what is lost", "maintenance",
-                                 CLOSER))]
+                        NextStep(f"leave {they} out and fit again, to see what is lost", "maintenance", CLOSER))]
     if j.safe and j.joint is not None:
         hurts = " The score is better without." if j.joint.high < 0 else ""
         they, together = ("them", " together") if len(j.safe) > 1 else ("it", "")
@@ -101,7 +101,7 @@ def _together(j: Judged) -> list[Finding]:
                         f"{j.metric.label}, less than {j.matters:.3g}, the smallest loss that matters (n = {j.n:,}).{hurts}",
                         {"columns": list(map(str, j.safe)), "value": j.joint.value, "low": j.joint.low, "high": j.joint.high,
                          "matters": j.matters, "n": j.n},
-                        NextStep("leave them out, write down who decided it and why, and go round again", "exploration",
+                        NextStep(f"leave {they} out, write down who decided it and why, and go round again", "exploration",
                                  "DeprecatedFeatures(path).deprecate(name, by=..., why=...)"))]
     if j.tried and j.joint is not None:
         they = "they are" if len(j.tried) > 1 else "it is"
