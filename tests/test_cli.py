@@ -462,3 +462,38 @@ def test_a_port_that_is_taken_is_one_line(tmp_path, capfd):
     assert "`--port` must be free" in error
     assert error.count("\n") == 1
     assert not (tmp_path / "lessons").exists()
+
+
+# hand-off and service -------------------------------------------------------------------------------------------------
+
+def test_the_hand_off_is_written_and_its_check_fails_until_it_is_filled_in(tmp_path, capfd, monkeypatch):
+    import yaml
+
+    from ml_lifecycle.foundation.project import Project
+
+    monkeypatch.chdir(tmp_path)
+    Project("runs/one")
+    assert main(["handoff"]) == 0
+    out, _ = capfd.readouterr()
+    assert "handoff.html" in out
+    assert main(["handoff", "runs/one", "--check"]) == 1
+    _, err = capfd.readouterr()
+    assert all(line.startswith("to fill in: ") for line in err.splitlines())
+    answers = tmp_path / "runs" / "one" / "handoff.yaml"
+    answers.write_text(yaml.safe_dump(dict.fromkeys(yaml.safe_load(answers.read_text()), "somebody")))
+    assert main(["handoff", "runs/one", "--check"]) == 0
+
+
+def test_what_cannot_be_served_is_one_line(tmp_path, capfd, monkeypatch):
+    from ml_lifecycle.foundation.project import Project
+
+    monkeypatch.chdir(tmp_path)
+    for arguments, said in ((["serve"], "there is none here"), (["serve", "nowhere"], "does not exist"),
+                            (["serve", "--canary", "2", "nowhere"], "--canary")):
+        assert main(arguments) == 2
+        _, err = capfd.readouterr()
+        assert len(err.splitlines()) == 1
+        assert said in err
+    Project("runs/one")
+    assert main(["serve"]) == 2
+    assert "--steps 6" in capfd.readouterr().err
