@@ -28,7 +28,7 @@ def calls() -> Iterator[tuple[str, str]]:
 
 @pytest.mark.parametrize(("place", "text"), list(calls()))
 def test_a_named_call_exists(place: str, text: str) -> None:
-    for name in re.findall(r"([a-zA-Z_]\w*)\(", text.strip("f'\"")):
+    for name in re.findall(r"([a-zA-Z_]\w*)\(", text.removeprefix("f").strip("'\"")):
         modules = [m for m in PLACES if hasattr(m, name)]
         methods = [n for m in PLACES for n in vars(m).values() if callable(n) and hasattr(n, name)]
         assert modules or methods or name in ELSEWHERE or name == "ml", f"{place} advises {name}, which does not exist"

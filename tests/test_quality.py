@@ -362,3 +362,15 @@ def test_flights_take_seconds(course_home: Any) -> None:
     assert time.process_time() - start < 12
     assert report.passed
     assert report.params["rows_tried"] == 5000
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("kind", ["text", "number"])
+def test_a_leak_in_the_rows_where_it_is_filled_in_is_named(seed: int, kind: str) -> None:
+    frame, rng = customers(seed=seed), np.random.default_rng(seed)
+    code = frame["left"].map({"yes": "closed", "no": "open"}) if kind == "text" else (frame["left"] == "yes") * 1.0
+    leaky = checked(frame.assign(status=code.where(rng.random(len(frame)) < 0.6)), target="left")
+    assert leaky.leaks == ("status",)
+    assert "Where it is filled in, 'status' alone gives the target away" in of(leaky, "QUA001").message
+    noise = checked(frame.assign(status=pd.Series(rng.permutation(code)).where(rng.random(len(frame)) < 0.6)), target="left")
+    assert noise.leaks == ()

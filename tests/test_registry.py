@@ -54,6 +54,8 @@ FRAME = pd.DataFrame({
     "flag": pd.Categorical(RNG.choice([True, False], 120)), "band": pd.cut(X[:, 1], 4),
     "mixed": pd.Series(RNG.choice(4, 120)).map({0: True, 1: "a", 2: 3.5, 3: None}).astype(object),
     "words": [f"the {a} parcel came {b} times and was never number {i}" for i, (a, b) in enumerate(zip(Y, X[:, 2].round(1)))]})
+LOOP: dict = {}
+LOOP["self"] = LOOP
 VERSIONS = {"train_version": "train", "validation_version": "validation"}
 
 
@@ -243,6 +245,7 @@ def test_a_schema_that_cannot_be_read_is_said(registry, monkeypatch):
     ({"model": LogisticRegression()}, "must be fitted"), ({"model": StandardScaler().fit(X)}, "`model` must have `predict`"),
     ({"config": None}, "`config` must be a dict"), ({"config": {1: 2}}, "texts as names"),
     ({"config": {"a": {"b": [1, X]}}}, "'a.b[1]'"),
+    ({"config": {"a": "\ud800"}}, "UTF-8"), ({"config": {"\ud800": 1}}, "UTF-8"), ({"config": LOOP}, "nested at most"),
     ({"config": {"a": {2: 1}}}, "in a"), ({"config": {"model": fitted()}}, "a Pipeline at 'model'"),
     ({"config": {"at": np.datetime64("2024")}}, "datetime64"), ({"train_version": ""}, "`train_version`"),
     ({"validation_version": 3}, "`validation_version`"), ({"features": 3}, "`features` must have `transform`"),

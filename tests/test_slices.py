@@ -206,3 +206,86 @@ def test_nothing_is_changed():
     assert (np.random.get_state()[1] == state).all()
     axes = first.plot()
     assert "left out" in axes.get_title(loc="left")
+
+
+# harder by nature, or let down
+
+def logistic(seed, n, strong=1.5):
+    rng, X = table(seed, n)
+    X["other"] = rng.normal(size=n)
+    odds = strong * X["size"] + X["other"]
+    return rng, X, odds.to_numpy(), (rng.random(n) < 1 / (1 + np.exp(-odds))).astype(int)
+
+
+def too_sure(odds, times=3.0):
+    return 1 / (1 + np.exp(-times * odds))
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "log_loss", "roc_auc", "f1"])
+def test_a_model_that_is_too_sure_everywhere_fails_in_no_slice(metric):
+    harder = 0
+    for seed in range(4):
+        rng, X, odds, y = logistic(seed, 3000, strong=4.0)
+        report = evaluate_slices(X, y, too_sure(odds + 0.8 * rng.normal(size=3000)), metric=metric, by=["size", "city", "count"])
+        assert report.failing == ()
+        harder += (report.frame["verdict"] == "harder").any()
+    assert harder == 4
+    assert codes(report)["SLI005"].severity == "tip"
+    assert "lead to expect" in codes(report)["SLI005"].message
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "log_loss", "roc_auc"])
+@pytest.mark.parametrize("where", ["city = c", "size >="])
+def test_wrong_and_sure_of_it_fails(metric, where):
+    rng, X, odds, y = logistic(0, 3000)
+    lost = (X["city"] == "c").to_numpy() if where == "city = c" else (X["size"] >= X["size"].quantile(0.75)).to_numpy()
+    y = np.where(lost, 1 - y, y)
+    report = evaluate_slices(X, y, too_sure(odds, 1.0), metric=metric, by=["city", "size"])
+    assert report.failing[0].startswith(where)
+    assert codes(report)["SLI001"].severity == "issue"
+
+
+@pytest.mark.parametrize("times", [1.0, 4.0])
+def test_many_classes_are_calibrated_before_they_are_judged(times):
+    rng, X = table(3, 3000)
+    odds = np.column_stack([-X["size"], 0.5 + 0 * X["size"], X["size"]]) * 2.0
+    chance = np.exp(odds) / np.exp(odds).sum(axis=1, keepdims=True)
+    y = (chance.cumsum(axis=1) < rng.random((3000, 1))).sum(axis=1)
+    said = chance**times / (chance**times).sum(axis=1, keepdims=True)
+    clean = evaluate_slices(X, y, said, by=["size", "city"])
+    assert clean.failing == ()
+    assert (clean.frame["verdict"] == "harder").any()
+    lost = (X["city"] == "c").to_numpy()
+    assert evaluate_slices(X, np.where(lost, rng.permutation(y), y), said, by=["city"]).failing == ("city = c",)
+    flat = np.where(lost[:, None], np.bincount(y) / 3000, chance)  # a model that has learned that it knows nothing there
+    blind = evaluate_slices(X, np.where(lost, rng.permutation(y), y), flat, by=["city"])
+    assert blind.failing == ("city = c",)
+    assert "next to nothing" in codes(blind)["SLI001"].message
+
+
+def test_a_category_that_is_the_only_driver_is_not_let_down():
+    rng, X = table(4, 3000)
+    chance = X["city"].map({"a": 0.05, "b": 0.1, "c": 0.5, "d": 0.9, "e": 0.95}).to_numpy()
+    y = (rng.random(3000) < chance).astype(int)
+    report = evaluate_slices(X, y, np.clip(chance + 0.01 * rng.normal(size=3000), 0.01, 0.99), by=["city"], metric="accuracy")
+    assert report.failing == ()
+    assert report.frame.set_index("slice").loc["city = c", "verdict"] == "harder"
+
+
+def test_a_pair_of_classes_with_one_beyond_y_is_judged():
+    rng, X, odds, y = logistic(5, 1500)
+    p = too_sure(odds, 1.0)
+    lost = (X["city"] == "c").to_numpy()
+    said = np.column_stack([1 - p, p, np.zeros(1500)])
+    assert evaluate_slices(X, np.where(lost, 1 - y, y), said, classes=[0, 1, 2], by=["city"]).failing == ("city = c",)
+
+
+def test_noise_that_grows_is_harder_and_a_shift_fails():
+    rng, X = table(6, 2000)
+    truth = 2 * X["size"] + rng.normal(size=2000) * np.where(X["city"] == "b", 1.0, 0.4)
+    noisy = evaluate_slices(X, truth, 2 * X["size"], by=["city"])
+    assert noisy.failing == ()
+    assert "still helps" in codes(noisy)["SLI005"].message
+    shifted = evaluate_slices(X, truth + 4.0 * (X["city"] == "b"), 2 * X["size"], by=["city"])
+    assert shifted.failing == ("city = b",)
+    assert "too low on average" in codes(shifted)["SLI001"].message

@@ -1,7 +1,7 @@
 """How well each column alone tells the target, on rows that were not fitted: small trees, and tables for categories."""
 
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -49,6 +49,7 @@ class Alone:
     filled: bool = False  # True: it is whether the column is filled in that tells
     straight: float = np.nan  # R² of a straight line; regression only
     copy: bool = False  # each of few values belongs to one class
+    part: bool = False  # True: judged on the rows where the column is filled in
     only: int | None = None  # class number: it is (nearly) only filled in, or only missing, in rows of that class
 
 
@@ -123,7 +124,20 @@ def _alone(problem: Problem, name: str, values: np.ndarray, discrete: bool, fill
     copy = bool(problem.classes) and _is_copy(values, y, problem.classes)
     straight = np.nan if problem.classes or discrete else _straight(problem, values)
     only = _only_in(values > 0.5, y, problem.classes) if filled and problem.classes else None
-    return Alone(name, *judge(problem, guesses), len(y), guesses, filled, straight, copy, only)
+    return Alone(name, *judge(problem, guesses), len(y), guesses, filled, straight, copy, only=only)
+
+
+def where_filled(problem: Problem, name: str) -> tuple[Problem, Alone] | None:
+    """The rows in which a column has a value, and how well it tells the classes there; None where they are few."""
+    there = ~np.isnan(problem.coded[name])
+    y = problem.y[there]
+    if not problem.classes or not 0.05 < there.mean() < 0.95 or len(y) < FEWEST \
+            or np.bincount(y, minlength=problem.classes).min() < FEWEST_OF_CLASS:
+        return None
+    place = np.cumsum(there) - 1
+    folds = [(place[train[there[train]]], place[test[there[test]]]) for train, test in problem.folds]
+    part = replace(problem, y=y, folds=folds, coded={other: values[there] for other, values in problem.coded.items()})
+    return part, replace(_alone(part, name, part.coded[name], part.discrete[name]), part=True)
 
 
 def _tree(problem: Problem, rarest: int) -> Any:

@@ -8,7 +8,7 @@ from ..foundation._render import number
 from ..foundation._words import shown
 from ..foundation.dataset import Dataset
 from ..foundation.report import Finding, NextStep
-from ._quality_alone import Alone, Problem, better, together, try_columns
+from ._quality_alone import Alone, Problem, better, together, try_columns, where_filled
 
 CERTAIN = 0.03  # balanced error up to which a number tells the classes too well by itself
 CERTAIN_LABELS = 0.07  # the same for a column of labels, and for whether a column is filled in
@@ -39,6 +39,14 @@ def find_leaks(problem: Problem, data: Dataset) -> tuple[list[Alone], Alone | No
         second = max((other.score if problem.classes else _reached(other) for other in peers), default=0.0)
         if (finding := _judged(problem, data, one, copies, second)) is not None:
             found.append(finding)
+    named = {finding.evidence["column"] for finding in found}
+    for i, one in enumerate(alone):
+        if one.column in named or one.column in {*data.roles["text"], *problem.ids}:
+            continue
+        part = where_filled(problem, one.column)
+        if part is not None and _certain(*part) and (finding := _judged(part[0], data, part[1], set(), 1.0)) is not None:
+            alone[i] = part[1]
+            found.append(finding)
     return alone, every, found or [_nothing(problem, data, alone)]
 
 
@@ -67,7 +75,7 @@ def _judged(problem: Problem, data: Dataset, one: Alone, copies: set[str], secon
                 "metric": "balanced accuracy" if problem.classes else "R²", "others": None if rest is None else rest.score,
                 "filled_in": one.filled, "straight": one.straight}
     name = shown(one.column)
-    what = f"Whether {name} is filled in" if one.filled else f"{name} alone"
+    what = f"Whether {name} is filled in" if one.filled else f"{'Where it is filled in, ' if one.part else ''}{name} alone"
     against = "" if rest is None else f"; all other columns together reach {number(rest.score)}"
     level = f"({_label(problem)} {number(one.score)}, 95 % interval {number(one.low)} to {number(one.high)}, " \
             f"n = {one.n:,} rows{against})"

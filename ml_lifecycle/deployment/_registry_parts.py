@@ -16,6 +16,7 @@ from ._freeze import freeze, thaw
 from ._registry_torch import freeze_module, load_module
 
 PARTS = ("parameters", "configuration", "features", "train_version", "validation_version")
+DEEPEST = 50  # dicts and lists within each other, in a configuration
 
 
 def text(value: Any) -> bytes:
@@ -102,20 +103,37 @@ def plain_config(config: Any) -> dict[str, Any]:
 
 def _named(mapping: Mapping[Any, Any], place: str) -> list[tuple[str, Any]]:
     for name in mapping:
-        if not isinstance(name, str):
+        if isinstance(name, str):
+            _written(name, place)
+        else:
             raise BadInputError(f"`config` must have texts as names. Got {shown(name)}{f' in {place}' if place else ''}. "
                                 f"Write {str(name)!r}.")
     return [(f"{place}.{name}" if place else name, value) for name, value in mapping.items()]
 
 
-def _plain(value: Any, place: str) -> Any:
+def _written(value: str, place: str) -> str:
+    """A text that can be stored."""
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError:
+        raise BadInputError(f"`config` must hold texts that UTF-8 can write. Got {shown(value)} at {place!r}. Leave out its "
+                            "broken characters.") from None
+    return value
+
+
+def _plain(value: Any, place: str, depth: int = 1) -> Any:
     value = value.item() if isinstance(value, np.generic) and not isinstance(value, (np.datetime64, np.timedelta64)) else value
-    if value is None or isinstance(value, (bool, int, float, str)):
+    if isinstance(value, str):
+        return _written(value, place)
+    if value is None or isinstance(value, (bool, int, float)):
         return value
+    if depth > DEEPEST:
+        raise BadInputError(f"`config` must be nested at most {DEEPEST} deep. Got more at {place[:60]!r}. Leave out what holds "
+                            "itself.")
     if isinstance(value, (list, tuple)):
-        return [_plain(item, f"{place}[{i}]") for i, item in enumerate(value)]
+        return [_plain(item, f"{place}[{i}]", depth + 1) for i, item in enumerate(value)]
     if isinstance(value, Mapping):
-        return {name.removeprefix(f"{place}."): _plain(item, name) for name, item in _named(value, place)}
+        return {name.removeprefix(f"{place}."): _plain(item, name, depth + 1) for name, item in _named(value, place)}
     raise BadInputError(f"`config` must hold plain values: numbers, texts, True, False, None, lists and dicts of them. Got a "
                         f"{type(value).__name__} at {place!r}. Write it as text.")
 

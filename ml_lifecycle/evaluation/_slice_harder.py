@@ -26,7 +26,7 @@ def settle(frame: pd.DataFrame, answers: Answers, masks: dict[str, np.ndarray], 
     if not len(failing) or metric.function is not None:
         return frame
     frame, coded = frame.copy(), _coded(answers)
-    level = alpha / len(failing)
+    level = alpha / max(1, int(frame["p"].notna().sum()))  # those that fail were chosen among all
     for place in failing:
         row = frame.loc[place]
         name, rng = str(row["slice"]), np.random.default_rng([seed, int(place)])
@@ -62,7 +62,8 @@ def _beyond(answers: Answers, mask: np.ndarray, metric: Metric, row: Any, level:
         return ""
     expected, spread = float(values.mean()), float(values.std(ddof=1) * np.sqrt(len(drawn) / len(take)))
     gap, lacks = metric.sign * (expected - row["score"]), abs(row["rest"] - row["score"])
-    if gap < lacks / 2 or not stats.norm.sf(gap / max(spread, EPS)) < level:
+    sure, most = (float(stats.norm.sf(value / max(spread, EPS))) for value in (gap, gap - lacks / 2))
+    if not (sure < level and most < 0.05):
         return ""
     return f"its own probabilities lead to expect {number(expected)}: the model is surer there than it is right"
 

@@ -119,11 +119,11 @@ def findings_of(frame: pd.DataFrame, metric: Metric, *, same: dict[str, str], mi
 
 
 def _harder(rows: pd.DataFrame, metric: Metric) -> Finding:
-    """SLI005: worse than the rest, as the model's own probabilities say; one sentence for all of them."""
+    """SLI005: worse than the rest, as the model's own probabilities lead to expect; one sentence for all of them."""
     worst = next(rows.itertuples(index=False))
     more = f", and {count(len(rows) - 1, 'other slice')} likewise" if len(rows) > 1 else ""
-    still = "still helps there" if metric.needs == "values" else "does there what can be expected of it"
-    return Finding("SLI005", "tip", f"{worst.slice!r} is harder than the rest{more}: {told(worst, metric)}; the model {still}.",
+    still = "the model still helps there" if metric.needs == "values" else "most of that is what its own probabilities lead to expect"
+    return Finding("SLI005", "tip", f"{worst.slice!r} is harder than the rest{more}: {told(worst, metric)}; {still}.",
                    {"slices": list(rows["slice"].head(50)), "n": int(worst.n), "score": worst.score, "low": worst.low,
                     "high": worst.high, "rest": worst.rest},
                    NextStep("say to users where the answers are less sure", "deployment"))

@@ -45,7 +45,7 @@ class SliceReport(Report):
         "counts": "smallest difference that counts",
         "p": "one-sided p value of being no worse than the other rows",
         "p_corrected": "the same, corrected for the number of slices (Holm 1979)",
-        "verdict": '"fails", "harder" (worse, as can be expected there), "fine" or "cannot tell"',
+        "verdict": '"fails", "harder" (worse, as is mostly to be expected there), "fine" or "cannot tell"',
         "note": "why it fails, or why there is no score",
     }
 

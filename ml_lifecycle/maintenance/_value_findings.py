@@ -110,7 +110,8 @@ def _together(j: Judged) -> list[Finding]:
                         f"{j.metric.label}, and {j.matters:.3g} would matter: take none out yet (n = {j.n:,}).",
                         {"columns": list(map(str, j.tried)), "value": j.joint.value, "low": j.joint.low, "high": j.joint.high,
                          "n": j.n},
-                        NextStep("name a smaller set", "maintenance", CLOSER), undecided=True)]
+                        NextStep("name a smaller set" if len(j.tried) > 1 else "keep it, and ask again with more rows or folds",
+                                 "maintenance", CLOSER), undecided=True)]
     return []
 
 
@@ -181,13 +182,13 @@ def _notes(j: Judged) -> list[Finding]:
     return [Finding("FEA007", "tip", note, {"n": j.n}, then) for note in j.notes]
 
 
-def draw(ax: "Axes", frame: pd.DataFrame, label: str, matters: float) -> None:
+def draw(ax: "Axes", frame: pd.DataFrame, lost: str, matters: float) -> None:
     """A dot and an interval for each column, the most useful on top, with the zone of what does not matter."""
     shown, left = frame[np.isfinite(frame["value"])], 0
     if len(shown) > MOST:
         left = len(shown) - MOST
         shown = pd.concat([shown.head(MOST - 8), shown.tail(8)])
-    ax.set_xlabel(f"{label} lost without the column (line: 95 % interval)")
+    ax.set_xlabel(f"{lost} without the column (line: 95 % interval)")
     if shown.empty:
         ax.set_yticks([])
         ax.text(0.5, 0.5, "no column could be judged", transform=ax.transAxes, ha="center", va="center")

@@ -162,9 +162,11 @@ def _verdict(frame: pd.DataFrame, cut: _ageing.Periods, metric: Metric, loss: In
             "periods, models of every age on the same rows)")
     again = NextStep("train again with recent rows", "refinement", "ml-lifecycle run --from-decision")
     if stale and every:
-        return Finding("STL001", "issue", f"The model goes stale: {said}. Train it again about every "
-                       f"{number(every[0])} {cut.unit} ({number(every[1])} to {number(every[2])}), before that "
-                       f"is {stake:.3g}.", numbers, again)
+        apart = float(np.median(np.diff(cut.middle)))  # nothing is seen between two periods
+        line = f"; on a straight line, since the periods are {number(apart)} {cut.unit} apart" * (every[0] < apart)
+        return Finding("STL001", "issue", f"The model goes stale: {said}. Train it again about every {number(every[0])} "
+                       f"{cut.unit} ({number(every[1])} to {number(every[2])}), so that less than {stake:.3g} is lost{line}.",
+                       numbers, again)
     if stale is False:
         return Finding("STL001", "passed", f"No staleness that matters: {said}, less than {stake:.3g}.",
                        numbers)

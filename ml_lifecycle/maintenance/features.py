@@ -86,7 +86,9 @@ class FeatureValue(Report):
         return 7.2, 1.4 + 0.27 * min(_value_findings.MOST, max(3, len(self.frame)))
 
     def _draw(self, ax: "Axes") -> None:
-        _value_findings.draw(ax, self.frame, self.label, self.matters)
+        known = METRICS.get(self.metric)
+        lost = f"{self.label} lost" if known is None or known.greater_is_better else f"rise of {self.label}"
+        _value_findings.draw(ax, self.frame, lost, self.matters)
 
 # %% ../../nbs/maintenance/features.ipynb #a108310f
 def feature_value(
