@@ -447,3 +447,10 @@ def test_without_pandera_the_remedy_is_said(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setitem(sys.modules, "pandera", None)
     with pytest.raises(MissingPackageError, match=r'pip install "ml-lifecycle\[data\]"'):
         infer_schema(people()).to_pandera()
+
+
+@pytest.mark.parametrize("value", [[1], {"a": 1}, {1}])
+def test_lists_in_cells_are_refused_in_one_line(value):
+    with pytest.raises(BadInputError, match="one value in every cell.*'a'") as caught:
+        infer_schema(pd.DataFrame({"a": [value, None], "b": [1, 2]}))
+    assert "\n" not in str(caught.value)

@@ -28,7 +28,7 @@ Array = NDArray[Any]
 STEPS = 40  # shares that are tried for the profile
 HALF = 1.9207  # half the 95 % quantile of chi-squared with one degree of freedom
 STEEP = 5.0  # least slope of a perfect model
-SKILLED = 0.65  # share of the errors that a model must spare before a floor is held against the labels
+SKILLED = 0.68  # share of the errors that a model must spare before a floor is held against the labels
 FEWEST_OTHERS = 20  # rows with another suggestion that can show a floor
 SHOWN = 2.706  # 95 % quantile of chi-squared with one degree of freedom, on one side
 MOST = 1000  # bins of confidence
@@ -85,7 +85,8 @@ def doubt(judged: Judged, floor: Floor, confidence: Array) -> str:
     """What else may have made the floor: "alike" rows, a "weak" model, a floor of "one kind", or nothing."""
     if coarse(judged.proba):
         return "alike"
-    if judged.skill < SKILLED:
+    k = max(2, len(judged.classes))
+    if judged.skill < SKILLED * (1 - floor.low * k / (k - 1)):  # so much skill is left of it with so many flipped labels
         return "weak"
     contradicts = judged.suggested != judged.codes
     weight = np.bincount(judged.suggested, floor.wrong(confidence, floor.share) * contradicts)

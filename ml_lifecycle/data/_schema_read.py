@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ..foundation import _columns, _roles, _strings, _tables, _version
+from ..foundation._words import shown
 from ..foundation.dataset import Dataset, load_dataset
 from ..foundation.errors import BadInputError
 from ..foundation.loading import open_raw
@@ -71,9 +72,19 @@ def _typed(raw: dict[str, pd.Series], rows: int) -> tuple[pd.DataFrame, dict[str
     """Every column typed by itself, as `load_dataset` does; empty ones are text that is never there."""
     columns, kinds = {}, {}
     for name, column in raw.items():
+        _one_value(name, column)
         typed = type_one(name, column)
         columns[name], kinds[name] = typed if typed[0].notna().any() else (typed[0].astype(object), "text")
     return pd.DataFrame(columns, index=pd.RangeIndex(rows)), kinds
+
+
+def _one_value(name: str, column: pd.Series) -> None:
+    """Raise for a column of lists, dicts and the like."""
+    if pd.api.types.is_object_dtype(column.dtype):
+        odd = next((v for v in column if not pd.api.types.is_hashable(v)), None)
+        if odd is not None:
+            raise BadInputError(f"`data` must hold one value in every cell. Got {type(odd).__name__} in {name!r} "
+                                f"({shown(odd, 40)}). Leave it out, or make columns of it.")
 
 
 def type_one(name: str, column: pd.Series, time: bool = False) -> tuple[pd.Series, str]:

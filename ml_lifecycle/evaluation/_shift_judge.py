@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 DRAWS = 999  # permutations of units at least
 BLUNT = 2.0  # times `min_effect`: with a larger detectable effect, "no shift seen" is no answer
+NAMED = 4  # columns that get a finding of their own; the others share one
 MOST_DRAWN = 20
 NEW_SHARE = 0.005  # of the current rows in new categories, from which they are named
 
@@ -123,9 +124,9 @@ def findings_of(frame: pd.DataFrame, found: dict[Any, Compared], *, min_effect: 
 
 
 def _shifts(frame: pd.DataFrame, min_effect: float) -> list[Finding]:
-    """SHI001, one for each column that has shifted."""
-    found = []
-    for row in frame[frame["shifted"].map(lambda s: s is True)].itertuples(index=False):
+    """SHI001, one for each of the columns that have shifted most, and one for the others."""
+    found, shifted = [], frame[frame["shifted"].map(lambda s: s is True)]
+    for row in shifted.head(NAMED).itertuples(index=False):
         numbers = {"column": row.feature, "effect": row.effect, "statistic": row.statistic, "p": row.p,
                    "p_corrected": row.p_corrected, "n_reference": row.n_reference, "n_current": row.n_current,
                    "min_effect": min_effect}
@@ -134,6 +135,15 @@ def _shifts(frame: pd.DataFrame, min_effect: float) -> list[Finding]:
                              f"{row.n_current:,}).", numbers, NextStep(
                                  f"find out why {row.feature!r} changed; if it stays so, train on rows like the current ones",
                                  "data")))
+    others = list(shifted["feature"][NAMED:])
+    if others:
+        listed = ", ".join(map(repr, others[:4])) + (" …" if len(others) > 4 else "")
+        have = "has" if len(others) == 1 else "have"
+        effects = shifted["effect"][NAMED:]
+        found.append(Finding("SHI001", "issue", f"{count(len(others), 'more column')} {have} shifted: {listed} (effects from "
+                             f"{number(effects.min())} to {number(effects.max())}, at least {number(min_effect)} counts).",
+                             {"columns": others, "min_effect": min_effect},
+                             NextStep("ask what these columns have in common: a source, a join, a season", "data")))
     return found
 
 
@@ -174,7 +184,12 @@ def _fresh(found: dict[Any, Compared], min_n: int) -> list[Finding]:
             said.append(Finding("SHI004", "tip", text, numbers, NextStep(
                 "see what the model says about rows of a category that it never saw", "evaluation",
                 "evaluate_slices(X, y, pred)")))
-    return said
+    if len(said) <= NAMED:
+        return said
+    others = [str(one.evidence["column"]) for one in said[NAMED:]]
+    listed = ", ".join(map(repr, others[:6])) + (" …" if len(others) > 6 else "")
+    return [*said[:NAMED], Finding("SHI004", "tip", f"New categories also in {count(len(others), 'more column')}: {listed}.",
+                                   {"columns": others}, said[0].next)]
 
 
 def _absent(absent: tuple[tuple[str, ...], tuple[str, ...]]) -> list[Finding]:

@@ -116,14 +116,17 @@ def _elsewhere(answers: Answers, name: str, masks: dict[str, np.ndarray]) -> flo
 
 
 def _numbers(answers: Answers, mask: np.ndarray, level: float) -> str:
-    """Numbers: off in one direction, or no better than the mean of all rows."""
+    """Numbers: off in one direction, or no better than the mean of all rows and surely less than half as good as elsewhere."""
     truth, said = (np.asarray(part, dtype=float) for part in (answers.y, answers.said))
     off, size = said - truth, int(mask.sum())
     error = off[mask].std(ddof=1) / np.sqrt(size)
     bias, usual = float(off[mask].mean()), float(np.sqrt((off[~mask] ** 2).mean()))
     if abs(bias) >= usual / 2 and 2 * stats.t.sf(abs(bias) / max(error, EPS * usual, 1e-300), size - 1) < level:
         return f"the answers there are {number(abs(bias))} too {'high' if bias > 0 else 'low'} on average"
-    gain = (truth - truth.mean())[mask] ** 2 - off[mask] ** 2
-    if gain.mean() <= stats.t.ppf(0.95, size - 1) * gain.std(ddof=1) / np.sqrt(size):
+    base = (truth - truth.mean()) ** 2
+    gain, elsewhere = (base - off**2)[mask], 1 - float((off[~mask] ** 2).mean() / max(base[~mask].mean(), 1e-300))
+    half = float(base[mask].mean()) * elsewhere / 2
+    wide = float(stats.t.ppf(0.95, size - 1) * gain.std(ddof=1) / np.sqrt(size))
+    if gain.mean() - wide <= 0 and gain.mean() + wide < max(half, 0.0):
         return "the model is not shown to be better there than the mean of all rows"
     return ""

@@ -122,7 +122,8 @@ def _harder(rows: pd.DataFrame, metric: Metric) -> Finding:
     """SLI005: worse than the rest, as the model's own probabilities lead to expect; one sentence for all of them."""
     worst = next(rows.itertuples(index=False))
     more = f", and {count(len(rows) - 1, 'other slice')} likewise" if len(rows) > 1 else ""
-    still = "the model still helps there" if metric.needs == "values" else "most of that is what its own probabilities lead to expect"
+    still = "the model still helps there" if metric.needs == "values" else \
+        "most of that is what the model's own probabilities lead to expect"
     return Finding("SLI005", "tip", f"{worst.slice!r} is harder than the rest{more}: {told(worst, metric)}; {still}.",
                    {"slices": list(rows["slice"].head(50)), "n": int(worst.n), "score": worst.score, "low": worst.low,
                     "high": worst.high, "rest": worst.rest},

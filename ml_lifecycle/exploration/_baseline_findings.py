@@ -9,6 +9,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from ..foundation._render import number
+from ..foundation._words import count
 from ..foundation.report import Finding, NextStep
 from ._judge import ALPHA, NAN, Row, Table, by_how_much, span
 from ._measure import Candidate, Problem, measure
@@ -266,7 +267,7 @@ def about_the_data(table: Table, problem: Problem, notes: Sequence[str], dated: 
     found += [Finding("BAS010", "tip", note, {"n": table.folds.n, "folds": len(table.folds.pairs)}) for note in notes]
     rare = problem.task == "classification" and counts.iloc[-1] < FEW_OF_CLASS
     if n < FEW or rare:
-        few = f"{n} rows" if n < FEW else f"{counts.iloc[-1]} rows of class {str(counts.index[-1])!r}"
+        few = f"{n} rows" if n < FEW else f"{count(int(counts.iloc[-1]), 'row')} of class {str(counts.index[-1])!r}"
         found.append(Finding("BAS011", "tip", f"There are only {few}: differences between models are hard to tell.",
                              {"n": n, "rarest": int(counts.iloc[-1])},
                              NextStep("collect or label more rows before tuning", "data")))

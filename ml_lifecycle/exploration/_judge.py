@@ -15,7 +15,7 @@ from ._folds import Folds
 from ._measure import NAN, Candidate, Outcome, Problem
 
 ALPHA = 0.05
-FEWEST_OF_CLASS = 10  # rows of the rarest class below which no difference is judged: a fold holds one or two of them
+FEWEST_OF_CLASS = 10  # rows of the rarer of two classes below which no difference is judged: a fold holds one or two of them
 FEWEST_CHANGED = 5  # rows by which folds must differ before a difference that is the same in all of them counts
 SIMPLE = ("sklearn.linear_model", "sklearn.naive_bayes", "sklearn.discriminant_analysis", "sklearn.dummy")
 MIDDLING = ("sklearn.tree", "sklearn.neighbors", "sklearn.svm")
@@ -144,7 +144,7 @@ def quoted_row(quoted: Quoted) -> Row:
 
 
 def table_of(rows: Sequence[Row], folds: Folds, metric: Metric, rarest: float = np.inf) -> Table:
-    """The rows in order, best first; `rarest` is how many rows the rarest class has."""
+    """The rows in order, best first; `rarest` is how many rows the rarer of the two largest classes has."""
     thin = rarest < FEWEST_OF_CLASS
     if thin:
         rows = [replace(row, low=NAN, high=NAN) if row.scores else row for row in rows]
@@ -154,8 +154,8 @@ def table_of(rows: Sequence[Row], folds: Folds, metric: Metric, rarest: float = 
 
 
 def rarest(problem: Problem) -> float:
-    """How many rows the rarest class has; inf without classes."""
-    return float(pd.Series(problem.y).value_counts().min()) if problem.task == "classification" else np.inf
+    """How many rows the rarer of the two largest classes has; inf without classes."""
+    return float(pd.Series(problem.y).value_counts().nlargest(2).min()) if problem.task == "classification" else np.inf
 
 
 def frame_of(table: Table) -> pd.DataFrame:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOST_ROWS = 10  # rows of a frame that a representation shows
+LONG = 40  # letters from which a cell is a sentence
 PALETTE = {  # Okabe & Ito: told apart by people with any of the common kinds of colour blindness
     "blue": "#0072B2", "orange": "#E69F00", "green": "#009E73", "vermillion": "#D55E00",
     "sky": "#56B4E9", "purple": "#CC79A7", "grey": "#767676",
@@ -78,7 +79,9 @@ def table_html(frame: pd.DataFrame, rows: int = MOST_ROWS) -> str:
     right = [pd.api.types.is_numeric_dtype(shown[name]) for name in shown.columns]
     align = ["right" if r else "left" for r in right]
     style = "padding:.25em .6em;text-align:{};border-bottom:1px solid rgba(127,127,127,.35)"
-    head = "".join(f'<th style="{style.format(a)}">{escape(str(n))}</th>' for n, a in zip(shown.columns, align))
+    wide = [not r and shown[name].astype(str).str.len().max() > LONG for r, name in zip(right, shown.columns)]
+    least = [";min-width:16em" if w else "" for w in wide]  # a sentence is not squeezed into a column of words
+    head = "".join(f'<th style="{style.format(a)}{m}">{escape(str(n))}</th>' for n, a, m in zip(shown.columns, align, least))
     body = "".join(
         "<tr>" + "".join(f'<td style="{style.format(a)}">{escape(cell(v))}</td>' for v, a in zip(row, align)) + "</tr>"
         for row in shown.itertuples(index=False, name=None))

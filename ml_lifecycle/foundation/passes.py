@@ -254,8 +254,9 @@ def _codes(issues: list[tuple[str, str]]) -> str:
 def _better(cards: list[dict[str, Any]], number: int) -> list[Finding]:
     against = cards[-1].get("against") or {}
     if not {"value", "low", "high", "n"} <= set(against):
+        why = str(cards[-1].get("not_compared") or "No champion of the earlier pass was found")
         return [Finding("PAS002", "not applicable", f"Pass {number} and pass {number - 1} were not compared on the same test "
-                        "rows: no champion of the earlier pass was found.")]
+                        f"rows. {why}.")]
     low, high = float(against["low"]), float(against["high"])
     word = "better than" if low > 0 else "worse than" if high < 0 else "not told apart from"
     message = (f"Pass {number} is {word} pass {number - 1} on the same {int(against['n']):,} test rows: "
@@ -264,5 +265,9 @@ def _better(cards: list[dict[str, Any]], number: int) -> list[Finding]:
 
 
 def _without(carried: Mapping[str, Any]) -> list[Finding]:
-    return [Finding("PAS003", "passed", f"It does without `{name}`" + (f": {why.rstrip('.')}." if why else "."), {"column": name})
-            for name, why in (carried.get("set_aside") or {}).items()]
+    """One sentence for each reason, since several columns may go together."""
+    reasons: dict[str, list[str]] = {}
+    for name, why in (carried.get("set_aside") or {}).items():
+        reasons.setdefault(str(why).rstrip(".?"), []).append(str(name))
+    return [Finding("PAS003", "passed", f"It does without {', '.join(f'`{n}`' for n in names)}" + (f": {why}." if why else "."),
+                    {"columns": names}) for why, names in reasons.items()]
