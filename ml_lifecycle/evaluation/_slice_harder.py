@@ -126,7 +126,8 @@ def _numbers(answers: Answers, mask: np.ndarray, level: float) -> str:
     base = (truth - truth.mean()) ** 2
     gain, elsewhere = (base - off**2)[mask], 1 - float((off[~mask] ** 2).mean() / max(base[~mask].mean(), 1e-300))
     half = float(base[mask].mean()) * elsewhere / 2
-    wide = float(stats.t.ppf(0.95, size - 1) * gain.std(ddof=1) / np.sqrt(size))
-    if gain.mean() - wide <= 0 and gain.mean() + wide < max(half, 0.0):
+    error = float(gain.std(ddof=1) / np.sqrt(size))
+    low, high = gain.mean() - stats.t.ppf(0.95, size - 1) * error, gain.mean() + stats.t.ppf(1 - level, size - 1) * error
+    if low <= 0 and high < max(half, 0.0):
         return "the model is not shown to be better there than the mean of all rows"
     return ""

@@ -26,25 +26,31 @@ def findings_of(frame: pd.DataFrame, *, errors: int, n: int, told: Sequence[str]
         return (Finding("CLU001", "not applicable", skipped, {"errors": errors, "n": n}),)
     found = [_cluster(row, errors) for row in frame.head(MOST_NAMED).itertuples(index=False)]
     if len(frame) > MOST_NAMED:
-        found.append(Finding("CLU001", "tip", f"{len(frame) - MOST_NAMED} smaller clusters are in `.frame`.",
+        found.append(Finding("CLU001", "tip", f"{count(len(frame) - MOST_NAMED, 'smaller cluster')} more in `.frame`.",
                              {"clusters": len(frame)}))
     if frame.empty and errors < FEW:
-        found.append(Finding("CLU001", "tip", f"Cannot tell whether errors gather: there are only {count(errors, what)} among "
+        found.append(Finding("CLU001", "tip", f"Cannot tell whether errors gather: there are only {_many(errors, what)} among "
                              f"{n:,} rows.", {"errors": errors, "n": n},
                              NextStep("look at these rows one by one", "refinement", "top_losses(X, y, pred)"), undecided=True))
     elif frame.empty:
         names = ", ".join(map(repr, told[:4]))
         more = f" Errors are more frequent in some values of {names}, without gathering." if told else ""
-        said = f"The {count(errors, what)} among {n:,} rows are spread like the data: no place is denser in errors than chance " \
+        said = f"The {_many(errors, what)} among {n:,} rows are spread like the data: no place is denser in errors than chance " \
                f"makes it.{more}"
         found.append(Finding("CLU001", "passed", said, {"errors": errors, "n": n, "columns": list(told)}))
     else:
         rest = errors - int(frame["size"].sum())
-        found.append(Finding("CLU002", "tip", f"{rest:,} of {count(errors, what)} "
+        found.append(Finding("CLU002", "tip", f"{rest:,} of {_many(errors, what)} "
                              f"({rest / errors:.0%}) are in no cluster.", {"errors": errors, "outside": rest, "n": n}))
     if sampled:
         found.append(Finding("CLU003", "tip", sampled, {"errors": errors, "n": n}))
     return tuple(found)
+
+
+def _many(errors: int, what: str) -> str:
+    """`2 errors above 97.7`: the noun takes the plural, whatever follows it."""
+    noun, _, rest = what.partition(" ")
+    return f"{count(errors, noun)} {rest}".strip()
 
 
 def _cluster(row: Any, errors: int) -> Finding:
