@@ -279,7 +279,7 @@ def import_problems(root: Path) -> list[str]:
     ini.read(root / "settings.ini", encoding="utf-8")
     asked = [ini["DEFAULT"]["requirements"], *(ini["extras"][name] for name in ini["extras"] if name not in ini["DEFAULT"])]
     known = {canonicalize_name(Requirement(line).name) for text in asked for line in text.split("\n") if line.strip()}
-    brought = {"fastcore": "nbdev", "IPython": "ipykernel", "starlette": "fastapi"}  # module -> the package that cannot be without it
+    brought = {"fastcore": "nbdev", "IPython": "ipykernel", "starlette": "fastapi"}  # module -> what cannot be without it
     problems = set()
     for path in modules(root):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

@@ -454,3 +454,16 @@ def test_lists_in_cells_are_refused_in_one_line(value):
     with pytest.raises(BadInputError, match="one value in every cell.*'a'") as caught:
         infer_schema(pd.DataFrame({"a": [value, None], "b": [1, 2]}))
     assert "\n" not in str(caught.value)
+
+
+def test_other_groups_are_no_news_and_a_plain_column_gets_plain_limits():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"clinic": rng.choice(list("abcdefgh"), 400), "ward": rng.integers(1, 9, 400),
+                          "size": rng.normal(size=400), "y": rng.choice(["no", "yes"], 400)})
+    for group in ("clinic", "ward"):
+        schema = infer_schema(load_dataset(frame[frame[group].isin(["a", "b", "c", 1, 2, 3, 4])], target="y", group=group))
+        assert schema.validate(frame).passed, group
+    widths = [schema["size"].max - schema["size"].min for seed in range(20) for schema in [infer_schema(pd.DataFrame(
+        {"size": np.random.default_rng(seed).normal(size=500)}))]]
+    assert np.median(widths) < 14
+    assert max(widths) < 40

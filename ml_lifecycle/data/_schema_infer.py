@@ -15,7 +15,8 @@ from ._schema_rule import ColumnRule
 
 EXCESS = 8.0  # mean excesses of the outermost values that a new value may lie beyond them
 HILL = 6.0  # Hill's indices that it may lie beyond them on the logarithmic scale, where the tail is long
-LONG = 1.0  # times the index of a normal distribution from which a tail is long
+LONG = 1.6  # times the index of a normal distribution from which a tail is long
+OPEN = ("id", "group")  # roles whose new values are no news: another part holds other groups by construction
 RARE = 0.05  # upper bound of the share of unseen categories up to which a list of the seen ones is closed
 SEEN_OFTEN = 5  # rows of each label from which no further one is expected
 DISTINCT = 1 / 3  # share of distinct labels from which the list is open
@@ -39,7 +40,7 @@ def infer_column(name: str, values: pd.Series, kind: str, role: str, raw: pd.Ser
         given |= limits
     elif kind == "datetime":
         given |= _time_rule(no_zone(values.dropna()), slack)
-    elif kind == "category" and role != "id":
+    elif kind == "category" and role not in OPEN:
         given |= _categories(labels_of(values).dropna(), max_categories)
     return ColumnRule(name, kind, **given)
 
@@ -70,7 +71,7 @@ def _number_rule(values: np.ndarray, dtype: Any, role: str, absent: int, slack: 
     values = values[np.isfinite(values)]
     whole = whole_type or bool(absent and len(values) >= WHOLE_FROM and (values % 1 == 0).all())
     kind = "integer" if whole else "number"
-    if role == "id" or not len(values):
+    if role in OPEN or not len(values):
         return kind, {}
     low, high = number_limits(values, slack, whole)
     if role == "time":  # what is new lies later
