@@ -80,6 +80,9 @@ def then(project: "Project") -> str:
         coming = next_pass(project)
     except ProjectError:
         return " ".join(lines)
+    cards = [card for step in STEPS if (card := project.decision(step.key)) and card.repeats and card.step != coming.decided.step]
+    also = ", ".join(f"step {find_step(card.step).number} to {card.next_step}" for card in cards)
+    lines += [f"What else leads back is done on the way: {also}."] if also else []
     said = in_words(coming.carried)
     lines += [f"Carried along: {said}."] if said else []
     command = f"ml-lifecycle run --from-decision --project {shlex.quote(shown(project.path))}"
