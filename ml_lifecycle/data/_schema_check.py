@@ -139,6 +139,11 @@ def _up_to(share: float, what: str) -> str:
     return f"none {what}" if not share else f"about {share:.3g} {what}"
 
 
-def _listed(values: tuple[str, ...]) -> str:
+def listed(values: tuple[str, ...]) -> str:
+    """The first of some categories, and how many there are."""
     more = f", … ({len(values)} in all)" if len(values) > 6 else ""
-    return "one of " + ", ".join(shown(v, 24) for v in values[:6]) + more if values else "no value at all"
+    return ", ".join(shown(v, 24) for v in values[:6]) + more
+
+
+def _listed(values: tuple[str, ...]) -> str:
+    return f"one of {listed(values)}" if values else "no value at all"

@@ -166,10 +166,15 @@ class Schema:
         return pd.DataFrame(rows, columns=list(keys)).astype(object)
 
     def __repr__(self) -> str:
-        return f"Schema of {count(len(self.columns), 'column')}, seen in {count(self.rows, 'row')}\n{table_text(self.frame, 20)}"
+        return f"Schema of {count(len(self.columns), 'column')}, seen in {count(self.rows, 'row')}\n{table_text(self._short, 20)}"
 
     def _repr_html_(self) -> str:
-        return table_html(self.frame, 40)
+        return table_html(self._short, 40)
+
+    @property
+    def _short(self) -> pd.DataFrame:
+        """The frame with the first of many categories."""
+        return self.frame.assign(values=[_schema_check.listed(v) if v else v for v in self.frame["values"]])
 
 # %% ../../nbs/data/schema.ipynb #e6d2e4e5
 def infer_schema(
