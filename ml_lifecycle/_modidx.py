@@ -80,6 +80,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                       'ml_lifecycle/data/schema.py'),
                                           'ml_lifecycle.data.schema.Schema._repr_html_': ( 'data/schema.html#schema._repr_html_',
                                                                                            'ml_lifecycle/data/schema.py'),
+                                          'ml_lifecycle.data.schema.Schema._short': ( 'data/schema.html#schema._short',
+                                                                                      'ml_lifecycle/data/schema.py'),
                                           'ml_lifecycle.data.schema.Schema._tests': ( 'data/schema.html#schema._tests',
                                                                                       'ml_lifecycle/data/schema.py'),
                                           'ml_lifecycle.data.schema.Schema.frame': ( 'data/schema.html#schema.frame',

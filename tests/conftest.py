@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).parent))  # for `import house`
 # Course data are built once, in the place where `make run` builds them too, also for tests that work elsewhere.
 os.environ.setdefault("ML_LIFECYCLE_HOME", str(ROOT / "data"))
 os.environ.setdefault("MPLBACKEND", "agg")
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # the workers share the cores; threads that wait for each other help nobody
 os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"  # kernels would warn about frozen modules
 
 

@@ -89,8 +89,9 @@ def test_a_lesson_refuses_wrong_parameters_in_one_line(path: Path, tmp_path: Pat
     assert "\n" not in caught.value.evalue.strip()
 
 
-def test_the_lessons_follow_each_other_in_one_project(tmp_path: Path, mixed_csv: Any) -> None:
+@pytest.mark.parametrize("order", [1, -1], ids=["forward", "backward"])
+def test_the_lessons_run_in_any_order_in_one_project(tmp_path: Path, mixed_csv: Any, order: int) -> None:
     path = mixed_csv(600)
-    for lesson in LESSONS:
+    for lesson in LESSONS[::order]:
         execute(lesson, tmp_path, data=str(path), target="y", time="when", project="one")
     assert len(list((tmp_path / "one" / "decisions").glob("*.json"))) == len(LESSONS)

@@ -21,7 +21,7 @@ def orders(seed: int = 0) -> pd.DataFrame:
     price, age = rng.gamma(3, 20, ROWS).round(2), rng.integers(18, 80, ROWS)
     visits, region = rng.poisson(4, ROWS), rng.choice(["north", "south", "east", "west", "abroad"], ROWS, p=[.3, .25, .2, .15, .1])
     size = rng.choice(["S", "M", "L", "XL"], ROWS)
-    odds = 5 * (price - 60) / 35 + 1.6 * (visits < 3) * (size == "XL") - 3 * (age - 49) / 18 + rng.choice([0, 2], ROWS)
+    odds = 8 * (price - 60) / 35 + 2.4 * (visits < 3) * (size == "XL") - 5 * (age - 49) / 18 + 1
     return pd.DataFrame({
         "ordered": pd.date_range("2023-01-01", periods=ROWS, freq="110min").strftime("%Y-%m-%d %H:%M"),
         "price": np.where(rng.random(ROWS) < .03, np.nan, price), "age": age, "visits": visits, "region": region, "size": size,
