@@ -248,16 +248,14 @@ def test_a_full_disk_midway_is_one_line(place, go, again, monkeypatch):
             raise OSError(28, "No space left on device")
         replace(source, target)
 
-    monkeypatch.setattr(os, "replace", full)
-    code, _, err = go()
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "replace", full)
+        code, _, err = go()
     assert code == 1
     assert err[-1].startswith("ml-lifecycle: ")
     assert "No space left on device" in err[-1]
     assert len(err) == 4
     assert not list(Path("runs/my").rglob("*.part"))
-    monkeypatch.undo()
-    os.environ["ML_LIFECYCLE_LESSONS"] = str(place)
-    os.chdir(place.parent)
     assert again()[0] == 0
     assert [one["step"] for one in ran(Path("runs/my"))] == ["01_planning", "03_exploration", "03_exploration"]
 
