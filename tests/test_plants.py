@@ -8,6 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ml_lifecycle.data import label_issues, out_of_sample
+from ml_lifecycle.exploration import default_models
+from ml_lifecycle.foundation import load_dataset
 from ml_lifecycle.foundation.project import Project
 from ml_lifecycle.runner.cli import main
 
@@ -15,13 +18,17 @@ pytestmark = pytest.mark.slow
 ROWS = 4000
 
 
-def orders(seed: int = 0) -> pd.DataFrame:
-    """Orders of ten months: will the customer send the goods back? Most is known from four columns, some is chance."""
+def orders(seed: int = 0, *, strength: float = 1.0, hidden: float = 0.0) -> pd.DataFrame:
+    """Orders of ten months: will the customer send the goods back? Most is known from four columns, some is chance.
+
+    `strength` is how much the columns say; `hidden` the weight of a cause that no column tells.
+    """
     rng = np.random.default_rng(seed)
     price, age = rng.gamma(3, 20, ROWS).round(2), rng.integers(18, 80, ROWS)
     visits, region = rng.poisson(4, ROWS), rng.choice(["north", "south", "east", "west", "abroad"], ROWS, p=[.3, .25, .2, .15, .1])
     size = rng.choice(["S", "M", "L", "XL"], ROWS)
     odds = 8 * (price - 60) / 35 + 2.4 * (visits < 3) * (size == "XL") - 5 * (age - 49) / 18 + 1
+    odds = strength * odds + (hidden * rng.choice([0, 1], ROWS) if hidden else 0)
     return pd.DataFrame({
         "ordered": pd.date_range("2023-01-01", periods=ROWS, freq="110min").strftime("%Y-%m-%d %H:%M"),
         "price": np.where(rng.random(ROWS) < .03, np.nan, price), "age": age, "visits": visits, "region": region, "size": size,
@@ -88,3 +95,19 @@ def test_without_a_plant_there_is_no_such_finding(tmp_path: Path, step: int, opt
     for _, where, _, report, word in PLANTS:
         if where == step:
             assert not [m for m in issues[report] if word in m], issues
+
+
+@pytest.mark.parametrize("plant", [flipped, None], ids=["flipped", "clean"])
+def test_flipped_labels_that_a_weak_model_cannot_tell_from_chance_are_said_with_their_share(plant: Any) -> None:
+    frame = orders(strength=0.62, hidden=2)
+    if plant:
+        plant(frame, np.random.default_rng(1))
+    data = load_dataset(frame.drop(columns="ordered"), target="returned")
+    model = default_models("classification", data.X)["gradient boosting"]
+    report = label_issues(data.y, out_of_sample(model, data))
+    first = next(f for f in report.findings if f.code == "LAB001")
+    if plant:
+        assert first.undecided
+        assert report.low > 0.01
+    else:
+        assert first.severity == "passed", first.message
