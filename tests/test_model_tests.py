@@ -23,7 +23,7 @@ from sklearn.svm import LinearSVC
 from ml_lifecycle.evaluation import ModelTests, TestReport
 from ml_lifecycle.evaluation._tests_compare import compare
 from ml_lifecycle.evaluation._tests_result import Result, corrected
-from ml_lifecycle.evaluation._tests_write import read_rows, write_rows
+from ml_lifecycle.evaluation._tests_rows import read_rows, write_rows
 from ml_lifecycle.exploration import prepare
 from ml_lifecycle.foundation import METRICS, BadInputError, UnknownNameError, load_dataset
 from ml_lifecycle.foundation.metrics import Predictions

@@ -1,9 +1,8 @@
-"""A suite of tests as a pytest file, with its rows beside it as Parquet."""
+"""A suite of tests as a pytest file."""
 
 import ast
 import inspect
 import io
-import json
 import re
 import textwrap
 from collections.abc import Callable
@@ -16,10 +15,11 @@ import joblib
 import numpy as np
 import pandas as pd
 
-from ..foundation import _files, _json, _scores
+from ..foundation import _files, _json
 from ..foundation._words import shown
 from ..foundation.errors import BadInputError
 from ..foundation.metrics import Predictions
+from ._tests_rows import plain, write_answers, write_rows
 from ._tests_subject import Subject
 
 @dataclass(frozen=True, eq=False)
@@ -36,121 +36,6 @@ class Spec:
     label: Any = None
     said: Predictions | None = None
 
-
-@dataclass(frozen=True, eq=False)
-class Saved:
-    """Rows that were written beside a test file."""
-
-    X: Any  # the rows, in the form that the model takes
-    after: Any = None  # the same rows after the change
-    answers: Any = None  # one expected answer a row
-    predictions: Predictions | None = None  # what a baseline said about the rows
-
-
-# ---- rows as Parquet
-
-def write_rows(path: Path, X: Any) -> None:
-    """Rows as one Parquet file, with their form beside it; raises BadInputError for what Parquet cannot hold."""
-    form: dict[str, Any] = {"form": "frame"}
-    if isinstance(X, pd.DataFrame):
-        odd = [name for name in X.columns if not isinstance(name, (str, int, np.integer))]
-        if odd:
-            raise BadInputError(f"`X` must have names of text or whole numbers to be saved. Got {shown(odd[0])}. "
-                                "Rename the column.")
-        form["names"] = [name if isinstance(name, str) else int(name) for name in X.columns]
-        table = X.reset_index(drop=True)
-    elif isinstance(X, pd.Series):
-        form, table = {"form": "series", "name": None if X.name is None else str(X.name)}, X.reset_index(drop=True).to_frame()
-    elif hasattr(X, "tocsr"):
-        form["form"], table = "sparse", pd.DataFrame(X.toarray())
-    elif hasattr(X, "detach"):
-        form, table = _array(X.detach().cpu().numpy(), "tensor")
-    elif isinstance(X, np.ndarray):
-        form, table = _array(X, "array")
-    else:
-        form, table = {"form": "list"}, pd.DataFrame({"0": list(X)})
-    table = table.set_axis([f"c{i}" for i in range(table.shape[1])], axis=1)
-    buffer = io.BytesIO()
-    try:
-        table.to_parquet(buffer, index=False)
-    except Exception as error:
-        why = " ".join(str(error).split())[:160]
-        raise BadInputError(f"`X` must hold columns of one kind each to be saved as Parquet. Got {why}. "
-                            "Convert the column.") from error
-    _files.write_bytes(path.with_suffix(".parquet"), buffer.getvalue())
-    _files.write_text(path.with_suffix(".json"), json.dumps(form, ensure_ascii=False, indent=1))
-
-
-def _array(X: Any, form: str) -> tuple[dict[str, Any], pd.DataFrame]:
-    known: dict[str, Any] = {"form": form, "shape": list(X.shape[1:]), "dtype": str(X.dtype)}
-    return known, pd.DataFrame(X.reshape(len(X), -1))
-
-
-def read_rows(path: Path) -> Any:
-    """What `write_rows` wrote, in the same form."""
-    form = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-    table = pd.read_parquet(path.with_suffix(".parquet"))
-    if form["form"] == "frame":
-        table.columns = pd.Index(form["names"])
-        return table
-    if form["form"] == "series":
-        return table.iloc[:, 0].rename(form["name"])
-    if form["form"] == "list":
-        return table.iloc[:, 0].tolist()
-    if form["form"] == "sparse":
-        from scipy import sparse
-
-        return sparse.csr_matrix(table.to_numpy())
-    values = table.to_numpy().astype(form["dtype"]).reshape(len(table), *form["shape"])
-    if form["form"] == "tensor":
-        import torch
-
-        return torch.from_numpy(values)
-    return values
-
-
-def write_answers(path: Path, said: Predictions) -> None:
-    """Predictions as Parquet."""
-    parts = {"answer": said.values if said.values is not None else said.labels}
-    table = said.proba if said.proba is not None else said.scores
-    columns = {} if table is None else {f"c{i}": table[:, i] for i in range(table.shape[1])}
-    buffer = io.BytesIO()
-    pd.DataFrame({**parts, **columns}).to_parquet(buffer, index=False)
-    _files.write_bytes(path.with_suffix(".parquet"), buffer.getvalue())
-    what = "values" if said.values is not None else "proba" if said.proba is not None else "scores"
-    form = {"form": "predictions", "what": what, "classes": _plain(said.classes), "positive": _plain(said.positive)}
-    _files.write_text(path.with_suffix(".json"), json.dumps(form, ensure_ascii=False))
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, (list, tuple)):
-        return [_plain(v) for v in value]
-    return value.item() if isinstance(value, np.generic) else value
-
-
-def read_answers(path: Path) -> Predictions:
-    """What `write_answers` wrote."""
-    form = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-    table = pd.read_parquet(path.with_suffix(".parquet"))
-    answer, rest = table["answer"].to_numpy(), table.drop(columns="answer").to_numpy(dtype=float)
-    if form["what"] == "values":
-        return Predictions(values=answer.astype(float))
-    known = {form["what"]: rest} if rest.shape[1] else {}
-    classes = None if form["classes"] is None else tuple(form["classes"])
-    return Predictions(labels=answer, classes=classes, positive=form["positive"], **known)
-
-
-def read_saved(folder: Path, name: str) -> Saved:
-    """Everything that was saved under a name."""
-    part = {key: folder / f"{name}_{key}" for key in ("rows", "after", "answers", "predictions")}
-    there = {key: path for key, path in part.items() if path.with_suffix(".json").exists()}
-    return Saved(read_rows(there["rows"]) if "rows" in there else None,
-                 read_rows(there["after"]) if "after" in there else None,
-                 read_rows(there["answers"]).tolist() if "answers" in there else None,
-                 read_answers(there["predictions"]) if "predictions" in there else None)
-
-
-# ---- the file
 
 def write_suite(path: Path, subject: Subject, specs: tuple[Spec, ...], checks: tuple[str, ...], model: Any) -> Path:
     """Write the pytest file and its folder of rows; rows first, so that a test file never lacks them."""
@@ -237,7 +122,7 @@ def test_requirements(requirements, threshold):
 
 def _quoted(text: Any) -> str:
     """A value as it stands in Python."""
-    value = _plain(text)
+    value = plain(text)
     if value is None or isinstance(value, (bool, int, str)) or (isinstance(value, float) and np.isfinite(value)):
         return repr(value)
     if isinstance(value, (list, tuple)):
@@ -377,11 +262,3 @@ def loader(folder: Path, subject: Subject, model: Any, beside: Path) -> tuple[st
 def _is_main(model: Any) -> bool:
     """Whether a step of a pipeline is of a class that only this session knows."""
     return any(type(step).__module__ == "__main__" for _, step in getattr(model, "steps", []) or [])
-
-
-def rows_file(folder: Path) -> tuple[Any, Any, Any]:
-    """(X, y, groups) under test."""
-    saved = read_saved(folder, "tested")
-    y = None if saved.answers is None else read_rows(folder / "tested_answers")
-    groups = None if saved.after is None else _scores.one_column(saved.after, "groups")
-    return saved.X, y, groups

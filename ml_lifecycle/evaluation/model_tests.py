@@ -19,8 +19,9 @@ from ..foundation.report import Report, made_with
 from . import _tests_behaviour, _tests_compare, _tests_findings, _tests_functionality, _tests_require, _tests_write
 from ._tests_quiet import quiet, seed_of
 from ._tests_result import KINDS, Result, corrected
+from ._tests_rows import Saved, read_saved, rows_file
 from ._tests_subject import make_subject
-from ._tests_write import Saved, Spec
+from ._tests_write import Spec
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -272,7 +273,7 @@ class ModelTests:
         **asked: Any,  # task, metric, name and so on, as in ModelTests
     ) -> "ModelTests":  # with the rows of the folder
         """The tests of a written suite, for the model that is given now."""
-        X, y, groups = _tests_write.rows_file(Path(folder))
+        X, y, groups = rows_file(Path(folder))
         made = cls(model, X, y, groups=groups, **asked)
         made._folder = Path(folder)
         return made
@@ -284,4 +285,4 @@ class ModelTests:
         """The rows of one test of a written suite."""
         known = sorted({p.name.rsplit("_", 1)[0] for p in self._folder.glob("*.json")}) if self._folder else []
         one_of(name, known, "name", noun="Saved tests")
-        return _tests_write.read_saved(Path(str(self._folder)), name)
+        return read_saved(Path(str(self._folder)), name)
