@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from ml_lifecycle.exploration import chosen_model, default_models
+from ml_lifecycle.exploration import Choice, chosen_model, default_models, usable_choice
 from ml_lifecycle.foundation import BadInputError, UnknownNameError, load_dataset
 
 def data(task: str = "classification") -> Any:
@@ -38,3 +38,36 @@ def test_what_cannot_be_made_is_refused() -> None:
         chosen_model(data(), params=3)  # type: ignore[arg-type]
     with pytest.raises(BadInputError, match="Dataset"):
         chosen_model(data().frame)
+
+
+def test_what_was_chosen_is_used() -> None:
+    learned = {"model": "small tree", "params": {"model__max_depth": 2}, "rows": 40}
+    choice = usable_choice(data(), learned)
+    assert choice == Choice("small tree", {"model__max_depth": 2}, "")
+    choice.params["model__max_depth"] = 3
+    assert learned["params"] == {"model__max_depth": 2}, "what was learned stays as it is"
+    assert usable_choice(data(), {"model": "small tree", "params": None}) == Choice("small tree", {}, "")
+
+
+@pytest.mark.parametrize("task", ["classification", "regression"])
+@pytest.mark.parametrize("model", [None, "", "always the commonest", ["small tree"], 3])
+def test_where_no_such_model_is_made_the_simplest_one_stands_in_and_it_is_said(task: str, model: Any) -> None:
+    train = data(task)
+    simplest = next(iter(default_models(task, train.X)))
+    choice = usable_choice(train, {"model": model, "params": {"model__max_depth": 2}})
+    assert choice[:2] == (simplest, {}), "parameters of another model are not taken over"
+    assert choice.stands_in.endswith(f": {simplest}, the simplest out of the box, stands in.")
+    assert (repr(model) in choice.stands_in) == bool(model)
+    assert "\n" not in choice.stands_in
+    assert len(chosen_model(train, model=choice.model, params=choice.params).fit(train.X, train.y).predict(train.X)) == 60
+
+
+def test_the_model_of_another_task_is_not_usable() -> None:
+    assert usable_choice(data("regression"), {"model": "logistic regression"}).model == "ridge regression"
+
+
+def test_a_choice_without_data_or_names_is_refused() -> None:
+    with pytest.raises(BadInputError, match="Dataset"):
+        usable_choice(data().frame, {})
+    with pytest.raises(BadInputError, match="learned"):
+        usable_choice(data(), None)  # type: ignore[arg-type]

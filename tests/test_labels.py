@@ -7,13 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from ml_lifecycle.data import _label_floor, _label_folds
-from ml_lifecycle.data.labels import LabelIssues, label_issues, out_of_sample, rank_by_loss
+from ml_lifecycle.data.labels import LabelIssues, confirmed_label_issues, label_issues, out_of_sample, rank_by_loss
 from ml_lifecycle.foundation.dataset import Dataset, load_dataset
 from ml_lifecycle.foundation.errors import BadInputError
 
@@ -326,3 +327,47 @@ class TestUnseen:
             out_of_sample(LogisticRegression(), frame)
         with pytest.raises(BadInputError, match="`folds`"):
             out_of_sample(LogisticRegression(), data, folds=1)
+
+
+class TestSecondOpinion:
+    forest = RandomForestClassifier(40, min_samples_leaf=5, random_state=0)
+
+    @staticmethod
+    def table(y, X):
+        return load_dataset(pd.DataFrame(X, columns=["a", "b"]).assign(y=np.where(y, "yes", "no")), target="y")
+
+    @pytest.fixture(params=[0, 1])
+    def rng(self, request):
+        return np.random.default_rng(request.param)
+
+    def test_a_model_of_the_wrong_shape_is_not_believed(self, rng):
+        X = rng.normal(size=(1500, 2))
+        data = self.table((X[:, 0] > 0) == (np.abs(X[:, 1]) < 1.8), X)
+        unseen = out_of_sample(LogisticRegression(), data)
+        assert label_issues(data.y, unseen, classes=data.classes).passed is False
+        report = confirmed_label_issues(data, unseen, self.forest)
+        assert report.passed is not False
+        assert not len(report.rows)
+
+    def test_flips_that_both_see_are_reported_by_the_first(self, rng):
+        y = rng.random(1500) < .5
+        X = rng.normal(size=(1500, 2)) + 4 * y[:, None]
+        data = self.table(y ^ (rng.random(1500) < .08), X)
+        unseen = out_of_sample(LogisticRegression(), data)
+        report, first = confirmed_label_issues(data, unseen, self.forest), label_issues(data.y, unseen, classes=data.classes)
+        assert report.passed is False
+        assert (report.share, report.rows) == (first.share, first.rows)
+
+    def test_nobody_is_asked_where_no_label_looks_wrong(self, rng):
+        y = rng.random(600) < .5
+        data = self.table(y, rng.normal(size=(600, 2)) + 3 * y[:, None])
+        unseen = out_of_sample(LogisticRegression(), data)
+        assert confirmed_label_issues(data, unseen, None).passed is not False
+
+    def test_what_has_no_classes_is_refused(self, rng):
+        numbers = load_dataset(pd.DataFrame({"a": rng.normal(size=80), "y": rng.normal(size=80)}), target="y")
+        for data, said in ((numbers, "task 'regression'"), (numbers.frame, "Got DataFrame"),
+                           (load_dataset(numbers.frame), "task None")):
+            with pytest.raises(BadInputError, match=said) as error:
+                confirmed_label_issues(data, np.full(80, .5), self.forest)
+            assert "\n" not in str(error.value)

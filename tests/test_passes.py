@@ -156,6 +156,21 @@ def test_a_lesson_says_what_it_takes_from_earlier_steps(tmp_path: Path) -> None:
     assert not any("Step 3 has not" in line for line in lesson.assumed)
 
 
+@pytest.mark.parametrize(("leaks", "columns", "found"), [
+    (["leak", "b"], ["b", "a", "leak"], ("b", "leak")),
+    (["leak"], ["a"], ()),
+    ([3], ["3"], ("3",)),  # a column whose name is a number: as text in the configuration
+    (None, ["a"], ()),
+    (["a"], None, ()),
+    (["a"], "a", ()),  # a configuration may say anything under that name
+    (["a"], 7, ()),
+])
+def test_what_a_champion_looks_at_though_it_leaks(leaks: Any, columns: Any, found: tuple[str, ...]) -> None:
+    assert passes.leaking_columns({"leaks": leaks}, {"columns": columns}) == found
+    assert passes.leaking_columns({}, {"columns": columns}) == ()
+    assert passes.leaking_columns({"leaks": leaks}, {}) == ()
+
+
 def test_the_decision_that_leads_back_furthest_counts(tmp_path: Path) -> None:
     project = Project(tmp_path / "p")
     for step, to in (("planning", "data"), ("data", "exploration"), ("exploration", "refinement"), ("refinement", "exploration"),

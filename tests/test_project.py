@@ -172,6 +172,20 @@ def test_an_interrupt_leaves_no_part(project: Project, monkeypatch: pytest.Monke
     assert [p.name for p in project.path.iterdir()] == ["project.yaml"]
 
 
+@pytest.mark.skipif(os.name == "nt", reason="modes are those of POSIX")
+@pytest.mark.parametrize(("umask", "mode", "want"), [(0o022, 0o666, 0o644), (0o022, 0o444, 0o444), (0o077, 0o444, 0o400)])
+def test_a_file_gets_the_mode_that_the_umask_leaves(tmp_path: Path, umask: int, mode: int, want: int) -> None:
+    before = os.umask(umask)
+    try:
+        _files.put_bytes(tmp_path / "deep" / "file", b"one", mode=mode)
+        _files.put_bytes(tmp_path / "deep" / "file", b"two", mode=mode)  # also over what may not be written
+    finally:
+        assert os.umask(before) == umask
+    assert (tmp_path / "deep" / "file").read_bytes() == b"two"
+    assert (tmp_path / "deep" / "file").stat().st_mode & 0o777 == want
+    assert len(list((tmp_path / "deep").iterdir())) == 1
+
+
 def test_other_roles_get_splits_of_their_own(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     days = pd.date_range("2024-01-01", periods=300).to_numpy()[rng.permutation(300)]

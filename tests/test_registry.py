@@ -711,6 +711,23 @@ def test_a_full_disk_is_said(registry, monkeypatch):
     assert put(registry) == 1
 
 
+@pytest.mark.skipif(os.name == "nt", reason="directories cannot be opened there")
+def test_a_folder_that_cannot_be_synced_is_said(registry, monkeypatch):
+    whole = os.fsync
+
+    def broken(handle):
+        if os.path.isdir(handle):
+            raise OSError(5, "Input/output error")
+        whole(handle)
+
+    monkeypatch.setattr(os, "fsync", broken)
+    with pytest.raises(ProjectError, match="Input/output error") as error:
+        put(registry)
+    one_line(error)
+    monkeypatch.undo()
+    assert put(registry) == 1
+
+
 def register_many(folder, times):
     registry = Registry(folder)
     for _ in range(times):

@@ -1,8 +1,8 @@
 """Where versions lie: blobs named by their hash, and one manifest a version that is written last."""
 
+import contextlib
 import hashlib
 import json
-import os
 import time
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ def write_blob(root: Path, data: bytes) -> str:
     path = blob_path(root, digest)
     if not (path.exists() and path.stat().st_size == len(data) and hashlib.sha256(path.read_bytes()).hexdigest() == digest):
         _files.write_bytes(path, data)
-        _sync(path.parent)
+        _settle(path.parent)
     return digest
 
 
@@ -50,7 +50,7 @@ def read_blob(root: Path, digest: str, version: str) -> bytes:
 def write_manifest(root: Path, version: str, manifest: dict[str, Any]) -> None:
     """The last write of a commit: from here on the version is there."""
     _files.write_text(root / "versions" / f"{version}.json", json.dumps(sealed(manifest), indent=1, ensure_ascii=False))
-    _sync(root / "versions")
+    _settle(root / "versions")
 
 
 def sealed(manifest: dict[str, Any]) -> dict[str, Any]:
@@ -115,15 +115,7 @@ def clean(root: Path) -> None:
             continue
 
 
-def _sync(folder: Path) -> None:
-    """Make a rename last through a loss of power, where the system can."""
-    try:
-        handle = os.open(folder, os.O_RDONLY)
-    except OSError:
-        return
-    try:
-        os.fsync(handle)
-    except OSError:
-        pass
-    finally:
-        os.close(handle)
+def _settle(folder: Path) -> None:
+    """Make a rename last through a loss of power, where the system can: the version is there either way."""
+    with contextlib.suppress(OSError):
+        _files.settle(folder)

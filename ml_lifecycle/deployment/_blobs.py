@@ -1,11 +1,10 @@
 """Contents kept by their SHA-256: whole on disk before anything names them, and checked whenever they are read."""
 
 import hashlib
-import os
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
+from ..foundation import _files
 from ..foundation.errors import ProjectError
 
 def sha256(content: bytes) -> str:
@@ -30,10 +29,9 @@ class Blobs:
         try:
             if path.is_file() and sha256(path.read_bytes()) == name:
                 return name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            _write(path, content)
+            _files.put_bytes(path, content, mode=0o444)
             for folder in (path.parent, self.folder, self.folder.parent):
-                _settle(folder)
+                _files.settle(folder)
         except OSError as error:
             raise ProjectError(f"`registry` must be a directory that can be written. Got {str(path)!r}: "
                                f"{error.strerror or error}. Nothing was registered; free the space or name another place."
@@ -64,29 +62,3 @@ class Blobs:
                 path.unlink()
                 files += 1
         return files, size
-
-
-def _write(path: Path, content: bytes) -> None:
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:12]}.", suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        if os.name != "nt":  # there, what cannot be written cannot be replaced or deleted either
-            os.chmod(name, 0o444)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
-def _settle(folder: Path) -> None:
-    """Make the names in a directory outlive a power cut; where directories cannot be opened, the system does so itself."""
-    if os.name == "nt":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -1,7 +1,7 @@
 """Step 3, model exploration: which model is worth refining?"""
 
 from .baselines import BaselineReport, baselines
-from .chosen import chosen_model
+from .chosen import Choice, chosen_model, usable_choice
 from .pipelines import DateParts, default_models, prepare
 
-__all__ = ["BaselineReport", "DateParts", "baselines", "chosen_model", "default_models", "prepare"]
+__all__ = ["BaselineReport", "Choice", "DateParts", "baselines", "chosen_model", "default_models", "prepare", "usable_choice"]

@@ -18,7 +18,7 @@ from .lesson import Lesson, start_lesson
 from .lifecycle import STEPS, lifecycle_figure
 from .loading import Table, read_table
 from .metrics import METRICS, Metric, Predictions, get_metric, positive_label, predict_with
-from .passes import PassReport, compare_passes
+from .passes import PassReport, compare_passes, leaking_columns
 from .project import Project
 from .report import Finding, NextStep, Report
 from .seed import set_seed
@@ -29,7 +29,7 @@ __all__ = [
     "Finding", "Interval", "Lesson", "LifecycleError", "Metric", "MissingPackageError", "NextStep", "PassReport",
     "Predictions", "Project", "ProjectError", "Report", "Splits", "StatusReport", "Table", "UnknownNameError",
     "bootstrap_interval", "check", "compare_passes", "course_frame", "data_home", "decision_from_json",
-    "describe_data", "exercise", "fold_interval", "get_metric", "hint", "holm", "lifecycle_figure", "list_course",
-    "load_dataset", "paired_difference", "positive_label", "predict_with", "read_table", "set_seed", "start_lesson",
+    "describe_data", "exercise", "fold_interval", "get_metric", "hint", "holm", "leaking_columns", "lifecycle_figure",
+    "list_course", "load_dataset", "paired_difference", "positive_label", "predict_with", "read_table", "set_seed", "start_lesson",
     "wilson",
 ]

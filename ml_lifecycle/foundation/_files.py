@@ -6,21 +6,41 @@ from pathlib import Path
 
 from .errors import ProjectError
 
+def put_bytes(path: Path, content: bytes, *, mode: int = 0o666) -> None:
+    """Put `content` at `path` whole, or leave what was there; `mode` is less what the umask takes. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        if os.name != "nt" or mode & 0o200:  # there, what cannot be written cannot be replaced or deleted either
+            os.chmod(name, mode & ~_umask())
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def settle(folder: Path) -> None:
+    """Make the names in a directory outlive a power cut; where directories cannot be opened, the system does so itself.
+
+    Raises OSError.
+    """
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def write_bytes(path: Path, content: bytes) -> Path:
     """Put `content` at `path` whole, or leave what was there; raises ProjectError when the place cannot be written."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            os.chmod(name, 0o666 & ~_umask())
-            os.replace(name, path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+        put_bytes(path, content)
     except OSError as error:
         raise ProjectError(f"`project` must be a directory that can be written. Got {str(path)!r}: "
                            f"{error.strerror or error}. Nothing was changed; name another directory or free the space."
