@@ -5,7 +5,7 @@ import importlib
 import importlib.util
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,26 @@ def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput") and config.getoption("numprocesses", None) and not config.option.collectonly:
         with contextlib.suppress(Exception):  # the tests that need them will say it
             build_course_data("flights")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Workers begin with what takes long, so that none is still at it when the others have nothing left to do."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: [mark.kwargs.get("longest", False) for mark in item.iter_markers("slow")][:1], reverse=True)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Kernels and other processes of slow tests are not measured for coverage, which takes them half as long again.
+
+    What they run counts as covered where a test calls it directly.
+    """
+    asked = [name for name in os.environ if name.startswith("COVERAGE_PROCESS") and item.get_closest_marker("slow")]
+    kept = {name: os.environ.pop(name) for name in asked}
+    try:
+        return (yield)
+    finally:
+        os.environ.update(kept)
 
 
 def build_course_data(name: str) -> None:

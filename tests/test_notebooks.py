@@ -89,6 +89,7 @@ def test_a_lesson_refuses_wrong_parameters_in_one_line(path: Path, tmp_path: Pat
     assert "\n" not in caught.value.evalue.strip()
 
 
+@pytest.mark.slow(longest=True)
 @pytest.mark.parametrize("order", [1, -1], ids=["forward", "backward"])
 def test_the_lessons_run_in_any_order_in_one_project(tmp_path: Path, mixed_csv: Any, order: int) -> None:
     path = mixed_csv(600)

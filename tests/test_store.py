@@ -275,6 +275,22 @@ def test_a_commit_that_fails_leaves_the_store_as_it_was(store: DatasetStore, sta
     assert len(store.load(store.commit(iris().take(range(60))))) == 60
 
 
+@pytest.mark.parametrize("call", ["open", "fsync"])
+def test_a_folder_that_cannot_be_synced_does_not_stop_a_commit(tmp_path: Path, call: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    import os
+
+    whole = getattr(os, call)
+
+    def refuse(what: Any, *rest: Any, **named: Any) -> Any:
+        if os.path.isdir(what):  # a path, or the number of a file that is open
+            raise OSError(22, "Invalid argument")
+        return whole(what, *rest, **named)
+
+    monkeypatch.setattr(os, call, refuse)
+    store = DatasetStore(tmp_path / "store")
+    assert len(store.load(store.commit(iris()))) == 150
+
+
 def test_parts_that_killed_processes_left_are_removed(store: DatasetStore) -> None:
     import os
 
