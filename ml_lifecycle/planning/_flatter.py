@@ -31,13 +31,14 @@ def findings(
         return []
     others = [m for m in METRICS if m != name and _table.spelling(frame, m) in frame.columns]
     known, rival, lead = _best(frame, name, constant, len(others) + 1)
-    told = lead is not None and lead[1] > 0
+    told, n = lead is not None and lead[1] > 0, _table.column(frame, "n").min()
+    rows = f"; n = {int(n):,}" if n > 0 else ""
     full = METRICS[name].high == 1 and METRICS[name].greater_is_better and known.value >= FULL
     label = METRICS[name].label
     if told and not full:
         assert lead is not None
         return [Finding("REQ012", "passed", f"{label} tells {rival} from {constant}, by {number(lead[0])} "
-                        f"({number(lead[1])} to {number(lead[2])}).", _evidence(name, known, lead, rival))]
+                        f"({number(lead[1])} to {number(lead[2])}{rows}).", _evidence(name, known, lead, rival))]
     for other in others:
         beside, better, gap = _best(frame, other, constant, len(others) + 1)
         if gap is None or not gap[1] > 0 or (METRICS[other].high == 1 and beside.value >= FULL):
@@ -45,7 +46,7 @@ def findings(
         why = f"is already at {number(known.value)}" if full else f"cannot be told from {rival}"
         return [Finding(
             "REQ011", "issue", f"{label} misleads here: by it {constant}, which knows nothing, {why}, while by "
-            f"{METRICS[other].label} {better} is better than it by {number(gap[0])} ({number(gap[1])} to {number(gap[2])}).",
+            f"{METRICS[other].label} {better} is better than it by {number(gap[0])} ({number(gap[1])} to {number(gap[2])}{rows}).",
             {**_evidence(name, known, lead, rival), "metric": name, "instead": other}, _instead(METRICS[other].label, other))]
     if full and not told:
         other = next(m for m in ("balanced_accuracy", "rmse") if METRICS[name].tasks[0] in METRICS[m].tasks)

@@ -33,6 +33,7 @@ class Candidate:
     score: Interval
     verdicts: tuple[tuple[Threshold, Interval, str], ...]  # threshold, measured, "yes" | "no" | "cannot tell"
     costs: Mapping[str, float]
+    n: int | None = None  # rows that it was measured on
 
     @property
     def qualifies(self) -> str:
@@ -81,12 +82,13 @@ def judged(requirements: "Requirements", candidates: Any) -> list[Candidate]:
                                 + did_you_mean(name, (c for c in frame.columns if c != "name"), noun="Columns"))
     weighted = [(weight, _table.readings(frame, name)) for name, weight in requirements.weights.items()]
     limits = [(limit, _table.readings(frame, limit.quantity)) for limit in requirements.thresholds]
-    costs = {name: _table.column(frame, name) for name in COSTS}
+    costs, rows = {name: _table.column(frame, name) for name in COSTS}, _table.column(frame, "n")
     return [Candidate(
         name=str(name),
         score=Interval(*(sum(weight * part[i][end] for weight, part in weighted) for end in range(3))),
         verdicts=tuple((limit, part[i], limit.verdict(part[i])) for limit, part in limits),
         costs={key: float(values[i]) for key, values in costs.items()},
+        n=int(rows[i]) if np.isfinite(rows[i]) else None,
     ) for i, name in enumerate(frame.index)]
 
 
@@ -163,21 +165,31 @@ def _outcome(requirements: "Requirements", verdict: Verdict) -> Finding:
     best = able[0]
     evidence = {"score": best.score.value, "low": best.score.low, "high": best.score.high, "qualified": len(able)}
     if verdict.lead is None:
-        return Finding("REQ003", "passed", f"{best.name} wins: it alone qualifies ({what} {number(best.score.value)}).",
-                       evidence)
+        return Finding("REQ003", "passed", f"{best.name} wins: it alone qualifies ({what} {number(best.score.value)}"
+                       f"{_known(best.score.low, best.score.high, best)}).", evidence)
     evidence |= dict(zip(("lead", "lead_low", "lead_high"), verdict.lead))
     value, low, high = (number(part) for part in verdict.lead)
     if verdict.tied:
         cheap, why = _cheapest([c for c in able if c.name in verdict.tied])
-        return Finding("REQ004", "tip", f"{_names(verdict.tied)} are tied: their differences in {what} lie within the noise"
-                       f"{why}.", evidence, NextStep(f"take the cheapest of the tied{cheap}", "planning"), undecided=True)
+        return Finding("REQ004", "tip", f"{_names(verdict.tied)} are tied: their differences in {what} lie within the noise "
+                       f"({best.name} leads by {value}{_known(*verdict.lead[1:], best)}){why}.", evidence,
+                       NextStep(f"take the cheapest of the tied{cheap}", "planning"), undecided=True)
     if verdict.unsure:
         return Finding("REQ005", "tip", f"{best.name} leads by {value} in {what}; whether that is more than noise cannot be "
                        "told, for there are no intervals.", evidence,
                        NextStep("give the intervals too", "planning", "measure_model(model, X, y, requirements=...)"),
                        undecided=True)
     return Finding("REQ003", "passed", f"{best.name} wins: {what} {number(best.score.value)}, {value} better than {able[1].name} "
-                   f"({low} to {high}).", evidence)
+                   f"({low} to {high}{_rows(best)}).", evidence)
+
+
+def _rows(candidate: Candidate) -> str:
+    return f"; n = {candidate.n:,}" if candidate.n else ""
+
+
+def _known(low: float, high: float, candidate: Candidate) -> str:
+    """An interval and the number of rows, as far as they are known."""
+    return ("" if math.isnan(low) else f", {number(low)} to {number(high)}") + _rows(candidate)
 
 
 def _cheapest(tied: list[Candidate]) -> tuple[str, str]:

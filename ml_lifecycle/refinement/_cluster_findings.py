@@ -29,8 +29,9 @@ def findings_of(frame: pd.DataFrame, *, errors: int, n: int, told: Sequence[str]
         found.append(Finding("CLU001", "tip", f"{count(len(frame) - MOST_NAMED, 'smaller cluster')} more in `.frame`.",
                              {"clusters": len(frame)}))
     if frame.empty and errors < FEW:
-        found.append(Finding("CLU001", "tip", f"Cannot tell whether errors gather: there are only {_many(errors, what)} among "
-                             f"{n:,} rows.", {"errors": errors, "n": n},
+        few = f"there {'is' if errors == 1 else 'are'} only {_many(errors, what)} among {n:,} rows"
+        found.append(Finding("CLU001", "tip", f"Cannot tell whether errors gather: {few}.",
+                             {"errors": errors, "n": n},
                              NextStep("look at these rows one by one", "refinement", "top_losses(X, y, pred)"), undecided=True))
     elif frame.empty:
         names = ", ".join(map(repr, told[:4]))
