@@ -1,5 +1,4 @@
 import pickle
-import time
 import warnings
 
 import numpy as np
@@ -285,17 +284,6 @@ def test_the_seed_decides_what_is_random():
     first, again, other = (default_models("regression", X, seed=s)["random forest"].fit(X, y).predict(X) for s in (1, 1, 2))
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
-
-
-def test_one_row_is_fast():
-    X = mixed().drop(columns="text")
-    model = default_models("classification", X)["logistic regression"].fit(X, target(X, "classification"))
-    row, seconds = X.iloc[[0]], []
-    for _ in range(15):
-        start = time.perf_counter()
-        model.predict(row)
-        seconds.append(time.perf_counter() - start)
-    assert min(seconds) < 0.01
 
 
 def test_what_has_a_frame_or_a_tensor_inside_is_taken():
