@@ -362,17 +362,17 @@ def test_a_canary_that_fails_is_answered_by_the_champion(tmp_path: Path) -> None
 
 
 def test_the_shadow_answers_behind_and_never_in_front(tmp_path: Path) -> None:
-    slow = Constant("new", wait=0.3)
+    slow = Constant("new", wait=1.5)
     registry = MemoryRegistry(Constant("old"), slow)
     registry.aliases["shadow"] = 2
     log = RequestLog(tmp_path / "log.sqlite")
     with running(create_app(registry, log=log)) as service:
         started = time.perf_counter()
         assert service.post({"record": RIGHT})[1]["predictions"] == ["old"]
-        assert time.perf_counter() - started < 0.25
+        assert time.perf_counter() - started < 1.4  # what the shadow alone takes is longer
     frame = log.frame()
     assert frame[["output", "shadow_output", "number", "shadow"]].values.tolist() == [["old", "new", 1, 2]]
-    assert frame["shadow_ms"][0] > 250
+    assert frame["shadow_ms"][0] > 1400
 
 
 def test_a_shadow_that_fails_or_wants_other_columns_harms_nobody(tmp_path: Path) -> None:
