@@ -1,16 +1,20 @@
-"""What `baselines` costs over a plain loop, how its models score, and how fast they answer, beside skrub and scikit-learn.
+"""What `baselines` costs over a plain loop, how its models score, and what it notices, beside skrub, skore and scikit-learn.
 
-skrub is optional: `pip install skrub`. Without it its rows are left out, and the page says so.
+skrub and skore are optional: `pip install skrub skore`. Without them their rows are left out, and the page says so.
 """
 
+import contextlib
+import io
 import statistics
 import time
 import warnings
 
+import numpy as np
+import pandas as pd
 from _results import table, write_section
 from sklearn.base import clone
 from sklearn.compose import make_column_selector, make_column_transformer
-from sklearn.datasets import load_diabetes
+from sklearn.datasets import load_breast_cancer, load_diabetes
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -28,6 +32,10 @@ try:
     from skrub import tabular_pipeline
 except ImportError:
     tabular_pipeline = None
+try:
+    import skore
+except ImportError:
+    skore = None
 
 
 def problems():
@@ -114,11 +122,67 @@ def quality():
     return rows
 
 
+def cases():
+    """Rows with something to notice, and the codes of either side that notice it."""
+    X, y = load_breast_cancer(return_X_y=True, as_frame=True)
+    rng = np.random.default_rng(0)
+    yield "breast cancer: nothing wrong", X, y, (), ()
+    yield "its labels shuffled: nothing to learn", X, pd.Series(rng.permutation(y)), ("BAS001",), ("SKD002",)
+    leak = X.assign(bill=np.where(y == 1, 5.0, 6.0) + 0.05 * rng.normal(size=len(y)))
+    yield "a column known only afterwards", leak, y, ("BAS006",), ("SKD011",)
+    rare = np.flatnonzero((y == 1) | (rng.random(len(y)) < 0.05))
+    yield "one class in thirty", X.iloc[rare].reset_index(drop=True), y.iloc[rare].reset_index(drop=True), ("BAS016", "BAS011"), \
+        ("SKD004", "SKD005")
+    curved = pd.Series(((X["mean radius"] - X["mean radius"].mean()).abs() + rng.normal(size=len(y)) > 3).astype(int))
+    yield "what a linear model cannot see", X, curved, ("BAS002",), ("SKD009",)
+
+
+def told(codes, wanted):
+    found = [code for code in wanted if code in codes]
+    return ", ".join(found) if found else "–" if wanted else "nothing to find"
+
+
+def ours(X, y):
+    start = time.process_time()
+    report = baselines(X, y)
+    html = report._repr_html_()
+    codes = [f.code for f in report.findings if f.severity in ("tip", "issue") and not (f.code == "BAS002" and f.undecided)]
+    codes += [f.code for f in report.findings if f.code == "BAS002" and f.severity == "passed" and report.best != report.simplest]
+    issues = [f.code for f in report.findings if f.severity == "issue"]
+    return time.process_time() - start, codes, issues, len(html)
+
+
+def theirs(X, y):
+    start = time.process_time()
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        report = skore.evaluate(tabular_pipeline(LogisticRegression(max_iter=1000)), X, y, splitter=5)
+        frame = report.checks.summarize().frame()
+    codes = [str(row.code) for row in frame.itertuples() if row.section in ("issue", "tip")]
+    issues = [str(row.code) for row in frame.itertuples() if row.section == "issue"]
+    return time.process_time() - start, codes, issues
+
+
+def notices():
+    rows = []
+    for name, X, y, our_codes, their_codes in cases():
+        with threadpool_limits(1):
+            took, codes, issues, _ = ours(X, y)
+            row = {"rows": name, "baselines, whole report (s)": f"{took:.1f}", "names it": told(codes, our_codes),
+                   "issues": ", ".join(issues) or "none"}
+            if skore is not None and tabular_pipeline is not None:
+                took, codes, issues = theirs(X, y)
+                row |= {"skore, evaluate and checks.summarize() (s)": f"{took:.1f}", "skore names it": told(codes, their_codes),
+                        "its issues": ", ".join(issues) or "none"}
+        rows.append(row)
+    return rows
+
+
 def main():
     warnings.simplefilter("ignore")
     start = time.perf_counter()
-    cost, scores = overhead(), quality()
-    absent = "" if tabular_pipeline is not None else "\nskrub is not installed: its rows are left out (`pip install skrub`).\n"
+    cost, scores, seen = overhead(), quality(), notices()
+    gone = [name for name, module in (("skrub", tabular_pipeline), ("skore", skore)) if module is None]
+    absent = "".join(f"\n{name} is not installed: its rows are left out (`pip install {name}`).\n" for name in gone)
     write_section("baselines_peers", f"""## Baselines
 
 `python benchmarks/baselines_peers.py`, {ROUNDS} rounds, one thread, {time.perf_counter() - start:.0f} s in all.
@@ -130,7 +194,13 @@ The loop fits and scores the very same models on the very same folds with scikit
 
 Scores on the same five folds with 95 % intervals (corrected resampled t), and the median time for one row alone.
 {absent}
-{table(scores)}""")
+{table(scores)}
+
+What each notices. `baselines` runs six candidates and judges them; skore evaluates one model (a linear one, prepared by
+skrub) on five folds, which its checks hold against dummies and a gradient boosting of its own. Times are seconds of
+processor time, in turn, and for `baselines` with the HTML.
+
+{table(seen)}""")
 
 
 if __name__ == "__main__":

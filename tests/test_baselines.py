@@ -26,6 +26,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from ml_lifecycle.exploration import _entries, _measure
 from ml_lifecycle.exploration._folds import make_folds
 from ml_lifecycle.exploration.baselines import BaselineReport, baselines
+from ml_lifecycle.exploration.pipelines import default_models
 from ml_lifecycle.foundation.dataset import load_dataset
 from ml_lifecycle.foundation.errors import BadInputError, UnknownNameError
 from ml_lifecycle.foundation.report import Report
@@ -860,6 +861,136 @@ def test_columns_for_time_and_groups_are_found_by_name(table):
     assert both.how.endswith("on other groups")
     own = baselines(data, models=["small tree"], groups=np.arange(len(data)) // 9, time=np.arange(len(data)))
     assert own.n > 300
+
+
+# ---- images, texts, many classes, long tails, rare classes
+
+def test_images_are_columns_for_models_and_images_for_functions():
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, 120)
+    images = rng.integers(0, 255, (120, 6, 5, 3)).astype("uint8")
+    images[y == 1, :, 2] //= 2
+    seen = []
+
+    def dark(X):
+        seen.append(X.shape)
+        return -X[:, :, 2].mean(axis=(1, 2))
+
+    report = baselines(images, y, heuristics=[dark], models=["logistic regression"], cv=3)
+    assert row(report, "dark")["score"] > 0.9
+    assert row(report, "logistic regression")["score"] > 0.8
+    assert (40, 6, 5, 3) in seen
+    assert (1, 6, 5, 3) in seen
+    said = found(report, "BAS015")
+    assert "Each row is an array of 6 x 5 x 3: estimators see it as 90 columns" in said.message
+    assert report.passed is not False
+    assert found(baselines(images[:, :, :, 0].tolist(), y, models=["small tree"], cv=2), "BAS015").evidence["shape"] == [6, 5]
+    assert found(baselines(images.reshape(120, -1), y, models=["small tree"], cv=2), "BAS015") is None
+
+
+def test_broad_tables_many_classes_and_many_texts_stay_quick():
+    rng = np.random.default_rng(0)
+    y = np.array([f"class {i}" for i in range(50)])[np.arange(500) % 50]
+    X = rng.normal(size=(50, 20))[pd.factorize(y)[0]] + 0.5 * rng.normal(size=(500, 20))
+    start = time.process_time()
+    report = baselines(X, y, models=["gradient boosting"], cv=2)
+    assert row(report, "gradient boosting")["score"] > 0.4
+    words = np.array([f"word{i}" for i in range(300)])
+    texts = pd.DataFrame({f"t{j}": [" ".join(words[rng.integers(0, 300, 6)]) for _ in range(80)] for j in range(100)})
+    labels = np.arange(80) % 2
+    texts["t7"] = [text + (" splendid" if label else " poor") for text, label in zip(texts["t7"], labels)]
+    report = baselines(texts, labels, models=["logistic regression"], cv=2)
+    assert row(report, "logistic regression")["score"] > 0.6
+    assert time.process_time() - start < 15
+
+
+def test_boosting_sees_the_main_directions_of_broad_tables():
+    rng = np.random.default_rng(0)
+    y = np.arange(60) % 2
+    images = rng.normal(size=(60, 40, 40)) + y[:, None, None]
+    boosting = default_models("classification", images.reshape(60, -1))["gradient boosting"]
+    assert boosting.fit(images.reshape(60, -1), y)["columns"][-1].svd_ is not None
+    assert boosting["columns"].get_feature_names_out()[0] == "direction 1"
+    assert boosting.score(images.reshape(60, -1), y) > 0.9
+    narrow = images.reshape(60, -1)[:, :400]
+    assert default_models("classification", narrow, classes=3)["gradient boosting"]["columns"].style == "boosting"
+
+
+def test_a_rare_class_asks_for_care(cancer):
+    X, y = cancer
+    kept = np.flatnonzero((y == 1) | (np.arange(len(y)) % 16 == 0))
+    few = X.iloc[kept], y.iloc[kept]
+    said = found(baselines(*few, models=fast(), cv=3), "BAS016")
+    assert "rows are '0': with a ROC AUC that looks good" in said.message
+    assert "average_precision" in said.next.call
+    cut = found(baselines(*few, metric="f1", models=fast(), cv=3), "BAS016")
+    assert "cut at a probability of one half" in cut.message
+    assert found(baselines(*few, metric="average_precision", models=fast(), cv=3), "BAS016") is None
+    assert found(baselines(*cancer, metric="f1", models=fast(), cv=3), "BAS016") is None
+
+
+def test_a_long_tail_is_spoken_of_under_a_squared_error():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(400, 3))
+    for y, heavy in ((np.exp(2 * rng.normal(size=400)), True), (rng.normal(size=400), False), (rng.exponential(size=400), False)):
+        for metric in ("rmse", "mae"):
+            said = found(baselines(X, y, metric=metric, models=["ridge regression"], cv=2), "BAS017")
+            assert (said is not None) == (heavy and metric == "rmse")
+    assert "np.log1p" in found(baselines(X, np.exp(2 * X[:, 0]), models=(), cv=2), "BAS017").next.action
+    assert "np.log1p" not in found(baselines(X, X[:, 0] ** 9, models=(), cv=2), "BAS017").next.action
+
+
+def test_what_a_point_costs(cancer):
+    X, y = cancer
+    z = (X["mean radius"] - X["mean radius"].median()).abs() < 2
+    report = baselines(X, z, models={"linear": LogisticRegression(C=1e-4), "tree": DecisionTreeClassifier(max_depth=4)})
+    price = found(report, "BAS003")
+    assert "times its time to fit" in price.message
+    assert "times its time for one prediction" in price.message
+    assert price.evidence["fit_ratio"] > 0
+    assert price.evidence["predict_ratio"] > 0
+    assert price.evidence["fit_seconds_a_point"] * price.evidence["points"] == pytest.approx(price.evidence["fit_seconds"])
+
+
+# ---- a limit of time
+
+class Slow(DecisionTreeClassifier):
+    def __init__(self, wait=1.0):
+        super().__init__(max_depth=1)
+        self.wait = wait
+
+    def fit(self, X, y):
+        time.sleep(self.wait)
+        return super().fit(X, y)
+
+
+@pytest.mark.slow
+def test_a_model_that_overruns_is_reported_and_not_waited_for(cancer):
+    models = {"endless": Slow(600), "slow": Slow(1.5), "linear": fast()["linear"], "stays": Unpicklable()}
+    rule = {"radius": lambda X: -X["mean radius"]}
+    start = time.perf_counter()
+    report = baselines(*cancer, models=models, heuristics=rule, metric="accuracy", seconds=5, n_jobs=2)
+    assert time.perf_counter() - start < 400  # alone, endless takes 3,000
+    notes, folds = report.frame.set_index("name")["note"], report.frame.set_index("name")["folds"]
+    assert notes["endless"] == "stopped after 5 s: 0 of 5 folds done"
+    assert notes["slow"].startswith("stopped after 5 s: ")
+    assert folds["endless"] == 0
+    assert 1 <= folds["slow"] <= 4
+    assert folds["linear"] == 5
+    assert {f.evidence.get("name") for f in report.findings if f.code == "BAS014"} == {"endless", "slow", None}
+    assert report.passed is not False
+    free = baselines(*cancer, models={"linear": fast()["linear"]}, heuristics=rule, metric="accuracy")
+    assert report.fold_scores["linear"] == free.fold_scores["linear"]
+    assert report.fold_scores["radius"] == free.fold_scores["radius"]
+    assert report.best == free.best
+    report.plot()
+    assert Report.from_json(report.to_json()).to_json() == report.to_json()
+
+
+@pytest.mark.parametrize("seconds", [0, -1, "a", True, float("nan")])
+def test_a_limit_of_time_is_a_positive_number(seconds, cancer):
+    with pytest.raises(BadInputError, match="`seconds` must be a positive number"):
+        baselines(*cancer, seconds=seconds)
 
 
 # ---- speed

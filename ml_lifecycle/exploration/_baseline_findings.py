@@ -9,17 +9,15 @@ from sklearn.pipeline import make_pipeline
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from ..foundation._render import number
-from ..foundation._words import count
 from ..foundation.report import Finding, NextStep
+from . import _baseline_data
+from ._baseline_data import FEW
 from ._judge import ALPHA, NAN, Row, Table, by_how_much, span
 from ._measure import Candidate, Problem, measure
 from .pipelines import column_kinds, prepare
 
 LITTLE = 0.02  # share of what there is to gain below which nothing has been learned
 PERFECT = 0.999
-IMBALANCE = 0.8  # share of the most frequent class from which accuracy misleads
-FEW = 200  # rows below which intervals are said to be wide
-FEW_OF_CLASS = 20
 LEAK_COLUMNS = 100  # columns that are tried alone at most
 LEAK_ROWS = 3000
 LEAK_SHARE = 0.95  # of the best model's gain that one column alone must reach to be named
@@ -110,15 +108,24 @@ def _verdict(table: Table, best: Row, simple: Row, difference: Any, p: float, ho
 
 def _price(table: Table, best: Row, simple: Row, difference: Any) -> Finding:
     """What one point more costs in time."""
-    points = difference.value / table.points(simple)
+    point = table.points(simple)
+    points = difference.value / point
     fit, ask = best.fit_seconds - simple.fit_seconds, best.predict_ms - simple.predict_ms
-    numbers = {"points": points, "fit_seconds": fit, "predict_ms": ask, "fit_ratio": best.fit_seconds / simple.fit_seconds
-               if simple.fit_seconds else NAN, "n": table.folds.n}
-    a_point = f" One point costs {_signed(ask / points, 'ms')} a row and {_signed(fit / points, 's')} of fitting." \
-        if points >= 0.1 and ask > 0 and fit > 0 else ""
-    return Finding("BAS003", "tip", f"{best.name} gains {points:.1f} points over {simple.name} (a point is "
-                                    f"{number(table.points(simple))}); a single prediction takes {_signed(ask, 'ms')}, fitting "
-                                    f"{_signed(fit, 's')}.{a_point}", numbers)
+    times = {"fit_ratio": _ratio(best.fit_seconds, simple.fit_seconds),
+             "predict_ratio": _ratio(best.predict_ms, simple.predict_ms)}
+    each = points if points >= 0.1 else NAN
+    numbers = {"points": points, "fit_seconds": fit, "predict_ms": ask, **times, "fit_seconds_a_point": fit / each,
+               "predict_ms_a_point": ask / each, "best": best.name, "simplest": simple.name, "n": table.folds.n}
+    a_point = f": {_signed(fit / points, 's')} and {_signed(ask / points, 'ms')} for each point" if each == each and fit > 0 \
+        and ask > 0 else ""
+    return Finding("BAS003", "tip", f"{best.name} gains {points:.1f} points over {simple.name} (a point is {number(point)}) at "
+                   f"{number(times['fit_ratio'], 2)} times its time to fit ({number(best.fit_seconds)} s against "
+                   f"{number(simple.fit_seconds)} s) and {number(times['predict_ratio'], 2)} times its time for one prediction "
+                   f"({number(best.predict_ms)} ms against {number(simple.predict_ms)} ms){a_point}.", numbers)
+
+
+def _ratio(a: float, b: float) -> float:
+    return a / b if b > 0 else NAN
 
 
 def _signed(value: float, unit: str) -> str:
@@ -151,28 +158,6 @@ def rules_of_thumb(table: Table, second: Finding) -> list[Finding]:
     until = f"{'Keep the rule' if kept else f'Go on with {model}'} until it can be told."
     return [Finding("BAS004", "tip", f"Cannot tell whether {best.name} is better or worse than the rule {said}: the difference "
                     f"is {how}. {until}", numbers, tell_more(table), undecided=True)]
-
-
-def failures(table: Table) -> list[Finding]:
-    """BAS005: rows without a score. BAS012: what warned."""
-    found = []
-    for row in table.rows:
-        if row.error:
-            remedy = "test the rule on a few rows of X by itself" if row.kind == "heuristic" else \
-                "give all columns names that are strings, or put prepare(X) before it" if "string names" in row.error else \
-                "fit it on X by itself; for tables that are not all numbers put prepare(X) before it"
-            call = None if row.kind == "heuristic" else "make_pipeline(prepare(X), model)"
-            found.append(Finding("BAS005", "issue", f"{row.name} has no score: it {row.note}.", {"name": row.name,
-                                 "error": row.error}, NextStep(remedy, "exploration", call)))
-        elif not row.measured and row.scores:
-            found.append(Finding("BAS005", "issue", f"{row.name} has no score: {row.note}.", {"name": row.name},
-                                 NextStep("choose a metric that is defined on these rows", "planning")))
-    for row in table.rows:
-        if row.warned:
-            more = f" (and {len(row.warned) - 1} more)" if len(row.warned) > 1 else ""
-            found.append(Finding("BAS012", "tip", f"{row.name} warned: {row.warned[0]}{more}",
-                                 {"name": row.name, "warnings": row.warned}))
-    return found
 
 
 def too_good(table: Table, problem: Problem, seed: int) -> list[Finding]:
@@ -254,36 +239,14 @@ def _against(table: Table, best: Row, other: Row) -> Finding:
     return Finding(code, "tip", f"Cannot tell {best.name} from {what}: {said}.", numbers, undecided=True)
 
 
-def about_the_data(table: Table, problem: Problem, notes: Sequence[str], dated: Sequence[str]) -> list[Finding]:
-    """BAS007, BAS010, BAS011 and BAS013: what limits the comparison."""
-    found, n = [], len(problem.y)
-    counts = pd.Series(problem.y).value_counts() if problem.task == "classification" else pd.Series([n])
-    share = counts.iloc[0] / n
-    if problem.task == "classification" and problem.metric.name == "accuracy" and share >= IMBALANCE:
-        found.append(Finding("BAS007", "tip", f"Accuracy misleads here: always saying {str(counts.index[0])!r} is right for "
-                             f"{share:.1%} of {n:,} rows.", {"share": share, "n": n},
-                             NextStep("choose a metric that weighs the classes", "planning",
-                                      'baselines(data, metric="balanced_accuracy")')))
-    found += [Finding("BAS010", "tip", note, {"n": table.folds.n, "folds": len(table.folds.pairs)}) for note in notes]
-    rare = problem.task == "classification" and counts.iloc[-1] < FEW_OF_CLASS
-    if n < FEW or rare:
-        few = f"{n} rows" if n < FEW else f"{count(int(counts.iloc[-1]), 'row')} of class {str(counts.index[-1])!r}"
-        found.append(Finding("BAS011", "tip", f"There are only {few}: differences between models are hard to tell.",
-                             {"n": n, "rarest": int(counts.iloc[-1])},
-                             NextStep("collect or label more rows before tuning", "data")))
-    if dated:
-        found.append(Finding("BAS013", "tip", f"The rows have dates ({', '.join(map(repr, dated[:3]))}), but the folds are "
-                             "shuffled: scores are too high if the model is to predict the future.", {"columns": list(dated)},
-                             NextStep("say which column orders the rows", "exploration", f"baselines(data, time={dated[0]!r})")))
-    return found
-
-
-def all_findings(table: Table, problem: Problem, *, dated: Sequence[str], seed: int) -> tuple[Finding, ...]:
+def all_findings(
+    table: Table, problem: Problem, *, dated: Sequence[str], seed: int, unlimited: Sequence[str] = ()
+) -> tuple[Finding, ...]:
     """Every finding, the most important first within its severity."""
     first = anything_learned(table)
     second = worth_the_complexity(table, first)
     return (first, *second, *rules_of_thumb(table, second[0]),
             *too_good(table, problem, seed), *elsewhere(table),
-            *about_the_data(table, problem, table.folds.notes, dated), *failures(table))
+            *_baseline_data.about_the_data(table, problem, dated), *_baseline_data.about_the_rows(table, unlimited))
 
 

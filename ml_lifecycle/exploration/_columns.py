@@ -48,6 +48,14 @@ def as_table(X: Any, argument: str = "X") -> Any:
     return pd.DataFrame(values).infer_objects() if values.dtype.kind not in "buif" else values
 
 
+def row_shape(X: Any) -> tuple[int, ...]:
+    """The shape of one row where rows are arrays of several axes, such as images; () for rows of columns."""
+    if isinstance(X, (list, tuple)) and len(X) and np.ndim(X[0]) < 2:
+        return ()
+    shape = tuple(map(int, getattr(X, "shape", None) or np.shape(X)))
+    return shape[1:] if len(shape) > 2 else ()
+
+
 def take(table: Any, rows: Any) -> Any:
     """Some rows of what `as_table` gave, by position."""
     return table.iloc[rows] if isinstance(table, pd.DataFrame) else table[rows]
@@ -71,6 +79,11 @@ def kind_of(column: pd.Series) -> str | None:
     if inferred == "string":
         return "text" if reads_as_text(column) else "category"
     return _INFERRED.get(inferred, "category")
+
+
+def date_names(X: Any) -> tuple[str, ...]:
+    """Names of the columns of dates; an array has none."""
+    return tuple(str(name) for name in X.columns if kind_of(X[name]) == "date") if isinstance(X, pd.DataFrame) else ()
 
 
 def reads_as_text(column: pd.Series, sample: int = 2000) -> bool:

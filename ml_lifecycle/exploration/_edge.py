@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from ..foundation import _scores
+from ..foundation._words import shown
 from ..foundation.errors import BadInputError, UnknownNameError, did_you_mean, one_of
 
 _POINTS_IN_TIME = ("datetime", "datetime64", "date", "timedelta", "timedelta64", "period", "time")
@@ -27,6 +28,16 @@ def jobs_of(n_jobs: Any) -> int | None:
         raise BadInputError(f"`n_jobs` must be a whole number other than 0, or None. Got {n_jobs!r}. "
                             "Write n_jobs=-1 for all cores.")
     return int(n_jobs)
+
+
+def limit_of(seconds: Any) -> float | None:
+    """A time limit in seconds."""
+    if seconds is None:
+        return None
+    number = isinstance(seconds, (int, float, np.integer, np.floating)) and not isinstance(seconds, bool)
+    if not number or not 0 < seconds < 1e9:
+        raise BadInputError(f"`seconds` must be a positive number, or None for no limit. Got {shown(seconds)}. Try seconds=60.")
+    return float(seconds)
 
 
 def several(value: Any, argument: str, rule: str, remedy: str) -> list[Any]:

@@ -51,7 +51,7 @@ def pose(data: Any, y: Any, *, metric: Any, task: str | None, groups: Any, time:
         raise BadInputError(f"`data` must have rows and columns. Got shape {X.shape}.")
     group_rows, time_rows = _edge.aligned(groups, X, "groups"), _edge.aligned(time, X, "time")
     features = X.drop(columns=[groups]) if isinstance(groups, str) and groups else X  # the name of a group is no feature
-    problem = _problem(features, y, metric, task, positive)
+    problem = replace(_problem(features, y, metric, task, positive), shape=_columns.row_shape(data))
     return Asked(problem, group_rows, time_rows, time if isinstance(time, str) else None, _names(roles.get("text")))
 
 
@@ -133,7 +133,7 @@ def as_models(models: Any, asked: Asked, seed: int) -> list[Candidate]:
         chosen = _edge.several(chosen, "models", "estimators, names of default ones, or None",
                                "Write models=[LogisticRegression()].")
     if chosen is None or (not isinstance(chosen, Mapping) and any(isinstance(model, str) for model in chosen)):
-        usual = default_models(asked.problem.task, asked.problem.X, time=asked.time, text=asked.text, seed=seed)
+        usual = usual_models(asked, seed)
     if chosen is None:
         chosen = usual
     pairs: list[tuple[str, Any]] = []
@@ -147,6 +147,12 @@ def as_models(models: Any, asked: Asked, seed: int) -> list[Candidate]:
             raise BadInputError(f"`models` must be estimators with `fit` and `predict`. Got {what}.")
         pairs.append((str(name), model))
     return [Candidate(name, "model", model) for name, model in pairs]
+
+
+def usual_models(asked: Asked, seed: int) -> dict[str, Any]:
+    """The default models for these rows."""
+    problem = asked.problem
+    return default_models(problem.task, problem.X, time=asked.time, text=asked.text, seed=seed, classes=len(problem.classes))
 
 
 def _label(model: Any) -> str:

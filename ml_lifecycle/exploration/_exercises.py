@@ -7,6 +7,9 @@ from ..foundation.dataset import Dataset
 from ..foundation.exercises import exercise
 from ..foundation.metrics import Metric
 from .baselines import BaselineReport, baselines
+from .learning import LearningCurve
+from .overfit import OverfitReport, overfit_batch
+from .published import reproduce
 
 @exercise("3.1",
           "A score is a range, not a point.",
@@ -52,3 +55,58 @@ def the_leak(attempt: str, *, honest: Dataset, leaky: Dataset) -> str | None:
         return f"{attempt!r} is not a column of the data"
     rest = [column for column in leaky.X.columns if column != attempt]
     return None if set(rest) == set(honest.X.columns) else f"without {attempt!r} the jump is still there"
+
+
+@exercise("3.4",
+          "Findings that stand in the way have the severity \"issue\".",
+          "One bug is in how the network ends, the other in how it is trained.",
+          "The codes of all findings of `probe` whose severity is \"issue\".")
+def silent_bugs(attempt: Iterable[str], *, probe: OverfitReport) -> str | None:
+    """The attempt names the codes of everything that stands in the way."""
+    wrong = {finding.code for finding in probe.findings if finding.severity == "issue"}
+    given = {attempt} if isinstance(attempt, str) else set(attempt)
+    missing, extra = len(wrong - given), len(given - wrong)
+    return f"{missing} missing, {extra} too many" if missing or extra else None
+
+
+@exercise("3.5",
+          "Two lines: one too many, one too few.",
+          "Which loss takes scores, and which one probabilities? What do gradients do between two calls of backward?",
+          "A network that ends in a Linear, and a step that begins with optimizer.zero_grad().")
+def mended_network(attempt: tuple[Callable[..., Any], Callable[..., Any]]) -> str | None:
+    """The attempt's network learns a batch of digits by heart with the attempt's step, and nothing is wrong with it."""
+    import torch
+    from sklearn.datasets import load_digits
+
+    make, step = attempt
+    pixels, digits = load_digits(return_X_y=True)
+    batch = torch.from_numpy((pixels[:96] / 16).astype("float32")), torch.from_numpy(digits[:96])
+    network = make()
+    probe = overfit_batch(network, batch, torch.nn.CrossEntropyLoss(), train_step=step,
+                          optimizer=torch.optim.Adam(network.parameters(), lr=0.01))
+    return None if probe.passed else probe.answer
+
+
+@exercise("3.6",
+          "`curve.extrapolate(n, model)` tells what to expect of n rows.",
+          "Compare it with what the model reaches with the rows that there are.",
+          "The difference between twice the most rows and the most rows, for each model; the largest one counts.")
+def gains_most(attempt: str, *, curve: LearningCurve) -> str | None:
+    """The attempt is the model whose expected score gains most from twice the rows, or gains as much to the last digit shown."""
+    sign, most = 1 if curve.greater_is_better else -1, max(curve.sizes)
+    if attempt not in curve.fold_scores:
+        return f"{attempt!r} has no curve"
+    gains = {name: sign * (curve.extrapolate(2 * most, name).value - curve.extrapolate(most, name).value)
+             for name in curve.fold_scores}
+    return None if gains[attempt] >= max(gains.values()) - 1e-9 else "another model gains more"
+
+
+@exercise("3.7",
+          "The columns of the wines have very different units.",
+          "A linear model on scaled columns, or a kernel on them, goes far here.",
+          "LinearDiscriminantAnalysis with shrinkage, or a scaler and a kernel machine")
+def as_good_as_published(attempt: Any) -> str | None:
+    """The attempt is not shown to be worse than the published classifier under the published protocol."""
+    report = reproduce("wine-lda", attempt)
+    yours = next(finding for finding in report.findings if finding.code == "REP004")
+    return yours.message if yours.severity == "issue" else None

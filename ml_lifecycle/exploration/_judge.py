@@ -37,6 +37,7 @@ class Row:
     note: str = ""
     error: str = ""
     warned: tuple[str, ...] = ()
+    late: float = NAN  # the limit in seconds that it overran
     complexity: int = 2  # 0: linear and the like, 1: one tree, neighbours, 2: everything else
 
     @property
@@ -69,10 +70,10 @@ class Table:
         count = len(self.folds.pairs)
         return f"n = {self.folds.n:,}, {count} fold{'s' * (count != 1)}"
 
-    def better(self, a: Row, b: Row) -> Difference:
+    def better(self, a: Row, b: Row, level: float = 0.95) -> Difference:
         """How much better `a` is than `b`, positive when it is better, over the same folds."""
         first, second = (self.metric.sign * np.asarray(row.scores) for row in (a, b))
-        found = paired_difference(first, second, test_ratio=self.folds.test_ratio)
+        found = paired_difference(first, second, test_ratio=self.folds.test_ratio, level=level)
         if self.thin:
             return Difference(found.value, NAN, NAN, NAN)
         if np.isfinite(found.p) and found.low == found.high and found.value:  # every fold says exactly the same
@@ -106,6 +107,11 @@ def row_of(candidate: Candidate, outcomes: Sequence[Outcome], folds: Folds, metr
         return Row(**common, scores=tuple(o.score for o in outcomes), error=failed[0], note=note)
     scores = np.array([outcome.score for outcome in outcomes])
     known = np.isfinite(scores)
+    limits = [outcome.late for outcome in outcomes if np.isfinite(outcome.late)]
+    if limits:
+        part = f", {metric.label} {number(float(scores[known].mean()))} on them" if known.any() else ""
+        note = f"stopped after {number(limits[0])} s: {len(scores) - len(limits)} of {len(scores)} folds done{part}"
+        return Row(**common, scores=tuple(map(float, scores)), late=limits[0], note=note)
     if not known.any():
         return Row(**common, scores=tuple(scores), note=f"{metric.label} is undefined in every fold")
     n = len(np.unique(np.concatenate([test for (_, test), k in zip(folds.pairs, known) if k])))
@@ -167,7 +173,8 @@ def frame_of(table: Table) -> pd.DataFrame:
         "high": [row.high for row in table.rows],
         "fit_seconds": [row.fit_seconds for row in table.rows], "predict_ms": [row.predict_ms for row in table.rows],
         "kind": [row.kind for row in table.rows],
-        "folds": [float(count) if row.scores else NAN for row in table.rows], "n": [row.n for row in table.rows],
+        "folds": [float(count) if row.measured else float(np.isfinite(row.scores).sum()) if row.scores else NAN
+                  for row in table.rows], "n": [row.n for row in table.rows],
         "note": [row.note for row in table.rows],
     })
 

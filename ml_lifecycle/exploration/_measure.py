@@ -2,23 +2,21 @@
 
 import time
 import warnings
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib import import_module
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed, effective_n_jobs
 from sklearn.base import clone
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
-from tqdm import tqdm
 
 from ..foundation.intervals import Interval, bootstrap_interval
 from ..foundation.metrics import Metric, Predictions, predict_with
 from . import _columns
-from ._folds import Folds, Pair
+from ._folds import Pair
 
 NAN = float("nan")
 ROWS_TIMED = 5  # single rows that a candidate is timed on in each fold
@@ -35,6 +33,7 @@ class Problem:
     metric: Metric
     classes: tuple[Any, ...] = ()
     positive: Any = None
+    shape: tuple[int, ...] = ()  # of one row where rows are images or other arrays; X holds them as columns
 
     def truth(self, rows: np.ndarray) -> np.ndarray:
         """The target of some rows."""
@@ -47,9 +46,10 @@ class Candidate:
     """One row of the comparison that is measured on the folds."""
 
     name: str
-    kind: str  # "trivial", "model" or "heuristic"
-    what: Any  # an unfitted estimator, or a function of the features
+    kind: str  # "trivial", "model" or "heuristic"; of ideas "baseline", "model", "parameters" or "function"
+    what: Any  # an unfitted estimator, a function of the features, or an `_ideas_run.Function`
     draws: int = 1  # predictions that its score is the mean of, each with a random state of its own
+    timed: bool = True  # whether single rows are timed
 
 
 @dataclass(frozen=True)
@@ -63,37 +63,7 @@ class Outcome:
     predict_ms: float = NAN
     error: str = ""  # "ValueError: what it said"
     warned: tuple[str, ...] = field(default=())  # "ConvergenceWarning: what it said"
-
-
-def measure_all(
-    problem: Problem, candidates: Iterable[Candidate], folds: Folds, *, n_jobs: int | None = None, seed: int = 0
-) -> list[list[Outcome]]:  # for each candidate one outcome a fold
-    """Measure every candidate on the very same folds; models in parallel, functions of the person in this process."""
-    candidates, alone = list(candidates), len(folds.pairs) == 1
-    apart = effective_n_jobs(n_jobs) != 1
-    stay = {c.name for c in candidates if apart and (c.kind == "heuristic" or not _travels(c.what))}
-    tasks = [(candidate, number) for candidate in candidates for number in range(len(folds.pairs))]
-    away, here = ([t for t in tasks if (t[0].name in stay) is home] for home in (False, True))
-    asked = replace(problem, X=None, y=None)  # table and target travel by themselves, so that a cluster gets them once
-    _threads.cache_clear()
-    bar = tqdm(total=len(tasks), desc="baselines", unit="fit", delay=2, leave=False)
-
-    def sent() -> Iterable[Any]:
-        for candidate, number in away:
-            yield delayed(_task)(problem.X, problem.y, asked, candidate, folds.pairs[number], seed, alone)
-            bar.update()
-
-    with bar:
-        done = list(Parallel(n_jobs=n_jobs)(sent()))
-        for candidate, number in here:
-            done.append(measure(problem, candidate, folds.pairs[number], seed, alone))
-            bar.update()
-    found = {(candidate.name, number): outcome for (candidate, number), outcome in zip([*away, *here], done)}
-    return [[found[candidate.name, number] for number in range(len(folds.pairs))] for candidate in candidates]
-
-
-def _task(X: Any, y: Any, asked: Problem, candidate: Candidate, fold: Pair, seed: int, alone: bool) -> Outcome:
-    return measure(replace(asked, X=X, y=y), candidate, fold, seed, alone)
+    late: float = NAN  # the limit in seconds that was over before this fold was done
 
 
 @lru_cache(maxsize=1)
@@ -102,14 +72,18 @@ def _threads() -> ThreadpoolController:
     return ThreadpoolController()
 
 
+def pickler() -> Any:
+    """What turns functions into bytes as well."""
+    try:
+        return import_module("cloudpickle")  # joblib 1.6 requires it
+    except ModuleNotFoundError:
+        return import_module("joblib.externals.cloudpickle")  # before, it was a part of joblib
+
+
 def _travels(what: Any) -> bool:
     """Whether an object can be sent to another process."""
     try:
-        pickler = import_module("cloudpickle")  # joblib 1.6 requires it
-    except ModuleNotFoundError:
-        pickler = import_module("joblib.externals.cloudpickle")  # before, it was a part of joblib
-    try:
-        pickler.dumps(what)
+        pickler().dumps(what)
     except Exception:  # noqa: BLE001 - whatever it raises, the object stays here
         return False
     return True
@@ -136,11 +110,15 @@ def _one_line(error: object) -> str:
 
 def _measured(problem: Problem, candidate: Candidate, fold: Pair, seed: int, alone: bool) -> dict[str, Any]:
     train, test = fold
-    learned_from, features = (_rows(problem.X, rows, candidate.kind) for rows in fold)
+    learned_from, features = (_rows(problem, rows, candidate) for rows in fold)
     truth = problem.truth(test)
     if candidate.kind == "heuristic":
         seconds, ask = 0.0, candidate.what
         said = understood(ask(features), len(test), problem)
+    elif hasattr(candidate.what, "answer_on_fold"):
+        start, ask = time.perf_counter(), None
+        said = candidate.what.answer_on_fold(problem, learned_from, problem.truth(train), features, seed)
+        seconds = time.perf_counter() - start
     else:
         model = seeded(clone(candidate.what, safe=False), seed)
         start = time.perf_counter()
@@ -152,7 +130,7 @@ def _measured(problem: Problem, candidate: Candidate, fold: Pair, seed: int, alo
     for draw in range(1, candidate.draws):
         answers.append(_asked(problem, model.set_params(random_state=(seed + draw) % 2**32), features))
     done = {"score": float(np.mean([problem.metric.score(truth, answer) for answer in answers])),
-            "fit_seconds": seconds, "predict_ms": one_row_ms(ask, features)}
+            "fit_seconds": seconds, "predict_ms": one_row_ms(ask, features) if candidate.timed and ask is not None else NAN}
     if alone:
         resamples = 300 if len(answers) == 1 else 100  # of each answer
         found = [bootstrap_interval(problem.metric, truth, answer, n_boot=resamples, seed=seed) for answer in answers]
@@ -160,9 +138,16 @@ def _measured(problem: Problem, candidate: Candidate, fold: Pair, seed: int, alo
     return done
 
 
-def _rows(X: Any, rows: np.ndarray, kind: str) -> Any:
-    """Some rows of the features; an answer that needs no features is not shown any, so that no name of theirs matters."""
-    return np.zeros((len(rows), 1)) if kind == "trivial" else _columns.take(X, rows)
+def _rows(problem: Problem, rows: np.ndarray, candidate: Candidate) -> Any:
+    """Some rows of the features; an answer that needs no features is not shown any, so that no name of theirs matters.
+
+    Functions of the person see images in their shape, estimators as columns.
+    """
+    if candidate.kind == "trivial":
+        return np.zeros((len(rows), 1))
+    taken = _columns.take(problem.X, rows)
+    function = candidate.kind == "heuristic" or hasattr(candidate.what, "answer_on_fold")
+    return taken.reshape(len(rows), *problem.shape) if function and problem.shape else taken
 
 
 def mean_interval(found: Sequence[Interval]) -> tuple[float, float, float]:
@@ -172,6 +157,7 @@ def mean_interval(found: Sequence[Interval]) -> tuple[float, float, float]:
 
 
 def _asked(problem: Problem, model: Any, features: Any) -> Predictions:
+    """What a fitted model says about some rows; raises ValueError when it is not finite."""
     said = predict_with(model, features, task=problem.task, classes=problem.classes or None, positive=problem.positive)
     for part in (said.values, said.proba):
         if part is not None and not np.isfinite(part).all():

@@ -1,5 +1,6 @@
 """Text and wide sparse matrices as features: words weighted by how telling they are, or a few dense columns of them."""
 
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -11,7 +12,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from . import _columns
 
 class Dense(TransformerMixin, BaseEstimator):
-    """Turn a sparse matrix into a dense one of at most `width` columns, by a truncated SVD where it is wider."""
+    """Turn a matrix, sparse or not, into a dense one of at most `width` columns, by a truncated SVD where it is wider."""
 
     def __init__(
         self,
@@ -23,23 +24,37 @@ class Dense(TransformerMixin, BaseEstimator):
 
     def fit(
         self,
-        X: Any,  # sparse matrix, shape (n, columns)
+        X: Any,  # matrix, shape (n, columns)
         y: Any = None,  # not used
     ) -> Self:
         """Learn the directions when they are needed; columns without any value are left out otherwise."""
-        X = sparse.csr_matrix(X)
-        used = np.unique(X.indices)
+        X = _matrix(X)
+        used = np.unique(X.indices) if sparse.issparse(X) else np.arange(X.shape[1])
         self.used_ = used if len(used) else np.arange(1)
         self.svd_ = TruncatedSVD(self.width, n_iter=3, random_state=self.seed).fit(X) if len(used) > self.width else None
         return self
 
     def transform(
         self,
-        X: Any,  # sparse matrix with the same columns
+        X: Any,  # matrix with the same columns
     ) -> np.ndarray:  # shape (n, at most width)
         """The rows as dense numbers."""
-        X = sparse.csr_matrix(X)
-        return X[:, self.used_].toarray() if self.svd_ is None else self.svd_.transform(X)
+        X = _matrix(X)
+        if self.svd_ is not None:
+            return np.asarray(self.svd_.transform(X))
+        return np.asarray(X[:, self.used_].toarray() if sparse.issparse(X) else X[:, self.used_])
+
+    def get_feature_names_out(
+        self,
+        input_features: Any = None,  # names of the columns
+    ) -> np.ndarray:
+        """Names such as `direction 1`."""
+        width = len(self.used_) if self.svd_ is None else len(self.svd_.components_)
+        return np.array([f"direction {i + 1}" for i in range(width)], dtype=object)
+
+
+def _matrix(X: Any) -> Any:
+    return X if isinstance(X, np.ndarray) else sparse.csr_matrix(X)
 
 
 class Words(TransformerMixin, BaseEstimator):
@@ -51,8 +66,10 @@ class Words(TransformerMixin, BaseEstimator):
         width: int | None = None,  # dense columns; None: one sparse column for each word
         most: int = 10_000,  # words at most, the most frequent ones
         seed: int = 0,  # of the SVD
+        more: Sequence[Any] = (),  # further columns, whose texts are put behind
     ) -> None:
         self.column = column
+        self.more = more
         self.width = width
         self.most = most
         self.seed = seed
@@ -85,7 +102,9 @@ class Words(TransformerMixin, BaseEstimator):
         return weights if self.dense_ is None else self.dense_.transform(weights)
 
     def _texts(self, X: Any) -> list[str]:
-        return _columns.texts(_columns.pick(X, [self.column])[self.column])
+        frame = _columns.pick(X, [self.column, *self.more])
+        parts = [_columns.texts(frame[name]) for name in (self.column, *self.more)]
+        return parts[0] if len(parts) == 1 else [" ".join(texts) for texts in zip(*parts)]
 
     def get_feature_names_out(
         self,
@@ -100,4 +119,5 @@ class Words(TransformerMixin, BaseEstimator):
             names = list(self.words_.get_feature_names_out()[self.dense_.used_])
         else:
             names = [f"direction {i + 1}" for i in range(len(self.dense_.svd_.components_))]
-        return np.array([f"{self.column}: {name}" for name in names], dtype=object)
+        where = f"{self.column} and {len(self.more)} more" if self.more else str(self.column)
+        return np.array([f"{where}: {name}" for name in names], dtype=object)

@@ -10,15 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import pandas as pd
-
 from ..foundation._random import undisturbed
 from ..foundation._render import number
 from ..foundation.metrics import METRICS
 from ..foundation.report import Finding, Report, made_with
 from . import _baseline_findings, _columns, _draw, _edge, _entries, _judge
 from ._folds import make_folds
-from ._measure import measure_all
+from ._parallel import measure_all, unlimited
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,7 +37,7 @@ class BaselineReport(Report):
         "fit_seconds": "median seconds to fit on the training rows of one fold",
         "predict_ms": "median milliseconds to predict ONE row alone",
         "kind": '"trivial", "heuristic", "model", "published" or "human"',
-        "folds": "folds it was measured on",
+        "folds": "folds it was measured on; of one that was stopped, those that were done",
         "n": "different rows it was scored on",
         "note": "where a quoted score comes from, or what failed",
     }
@@ -145,9 +143,10 @@ def baselines(
     target: str | None = None,  # column to predict, when `data` is a table or a file
     text: Any = (),  # columns that hold text
     drop: Any = (),  # columns to leave out
+    seconds: float | None = None,  # wall time for each model over all folds; None: no limit, and no process of its own
 ) -> BaselineReport:  # raises BadInputError or UnknownNameError before any work
     """Measure trivial answers, rules and simple models on the same folds, beside quoted scores."""
-    seed, n_jobs = _edge.seed_of(seed), _edge.jobs_of(n_jobs)
+    seed, n_jobs, seconds = _edge.seed_of(seed), _edge.jobs_of(n_jobs), _edge.limit_of(seconds)
     asked = _entries.pose(data, y, metric=metric, task=task, groups=groups, time=time, positive=positive,
                           target=target, text=text, drop=drop)
     problem = asked.problem
@@ -157,20 +156,16 @@ def baselines(
     shuffled = asked.times is None and isinstance(cv, int)
     with undisturbed():
         folds = make_folds(problem.X, problem.y, task=problem.task, cv=cv, groups=asked.groups, times=asked.times, seed=seed)
-        outcomes = measure_all(problem, candidates, folds, n_jobs=n_jobs, seed=seed)
+        outcomes = measure_all(problem, candidates, folds, n_jobs=n_jobs, seed=seed, seconds=seconds)
         rows = [_judge.row_of(c, o, folds, problem.metric) for c, o in zip(candidates, outcomes)]
         table = _judge.table_of([*rows, *map(_judge.quoted_row, quoted)], folds, problem.metric,
                                 _judge.rarest(problem))
-        findings = _baseline_findings.all_findings(table, problem, dated=_dates(problem.X) if shuffled else (), seed=seed)
+        endless = unlimited(candidates) if seconds is not None else []
+        dated = _columns.date_names(problem.X) if shuffled else ()
+        findings = _baseline_findings.all_findings(table, problem, dated=dated, seed=seed, unlimited=endless)
     params = made_with(metric=problem.metric.name, task=problem.task, positive=problem.positive, seed=seed, n_jobs=n_jobs,
-                       cv=cv if isinstance(cv, int) else folds.how, **(asked.about or {}))
+                       seconds=seconds, cv=cv if isinstance(cv, int) else folds.how, **(asked.about or {}))
     return _reported(table, findings, params)
-
-
-def _dates(X: Any) -> tuple[str, ...]:
-    if not isinstance(X, pd.DataFrame):
-        return ()
-    return tuple(str(name) for name in X.columns if _columns.kind_of(X[name]) == "date")
 
 
 def _reported(table: _judge.Table, findings: tuple[Finding, ...], params: dict[str, Any]) -> BaselineReport:

@@ -43,7 +43,8 @@ def _models(data: Any, seed: int) -> dict[str, Pipeline]:
     if not isinstance(data, Dataset) or data.task is None:
         raise BadInputError("`data` must be a Dataset with a target. Got "
                             f"{type(data).__name__}. Load it: load_dataset(..., target=...)")
-    return default_models(data.task, data.X, time=data.roles["time"], text=data.roles["text"], seed=seed)
+    roles, classes = data.roles, len(data.classes or ()) or 2
+    return default_models(data.task, data.X, time=roles["time"], text=roles["text"], classes=classes, seed=seed)
 
 # %% ../../nbs/exploration/chosen.ipynb #8cc33e24
 class Choice(NamedTuple):

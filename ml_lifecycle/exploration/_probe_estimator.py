@@ -1,0 +1,206 @@
+"""The probe for estimators that have fit or partial_fit in the way of scikit-learn."""
+
+import math
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import clone, is_classifier
+from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.metrics import log_loss, mean_squared_error
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from ..foundation._random import undisturbed
+from ..foundation._render import number
+from ..foundation._words import shown
+from ..foundation.errors import BadInputError
+from ..foundation.report import Finding, NextStep
+
+NEAR = 0.05  # share of the loss of a constant answer that counts as near zero
+OFF: dict[str, Any] = {"alpha": 1e-12, "C": 1e6, "l2_regularization": 0.0, "reg_alpha": 0.0, "reg_lambda": 0.0, "ccp_alpha": 0.0,
+                       "early_stopping": False, "dropout": 0.0, "weight_decay": 0.0, "min_samples_leaf": 1, "min_samples_split": 2}
+AGAIN = NextStep("change it and try again", "exploration", "overfit_batch(model, batch)")
+
+
+def fields(model: Any, batch: Any, loss_fn: Any, *, steps: int, seed: int) -> dict[str, Any]:
+    """The fields of an OverfitReport about an estimator; the estimator itself is never fitted."""
+    X, y = _pair(batch)
+    probe = Probe(model, X, y, loss_fn, steps, seed)
+    with undisturbed(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return probe.fields()
+
+
+def _pair(batch: Any) -> tuple[Any, np.ndarray]:
+    if not isinstance(batch, (tuple, list)) or len(batch) != 2:
+        raise BadInputError(f"`batch` must be a pair (inputs, targets). Got {type(batch).__name__}. Pass (X, y).")
+    X, y = batch
+    X, y = (v.detach().cpu().numpy() if hasattr(v, "detach") else v for v in (X, y))
+    y = np.asarray(y)
+    rows = X.shape[0] if hasattr(X, "shape") else len(X)
+    if rows != len(y) or rows < 2:
+        raise BadInputError(f"`batch` must have one target for each of at least two rows. Got {rows} rows and {len(y)} targets. "
+                            "Take both from the same rows.")
+    if pd.isna(y).any():
+        raise BadInputError(f"`batch` must hold targets that are not missing. Got {int(pd.isna(y).sum())} NaN of {len(y)}. Leave those "
+                            "rows out.")
+    return X, y
+
+
+class Probe:
+    """One estimator and one batch."""
+
+    def __init__(self, model: Any, X: Any, y: np.ndarray, loss_fn: Any, steps: int, seed: int) -> None:
+        if loss_fn is not None and not callable(loss_fn):
+            raise BadInputError(f"`loss_fn` must be a function of (output, targets), or None. Got {shown(loss_fn)}. Leave it out.")
+        self.model, self.X, self.y, self.loss_fn, self.steps, self.seed = model, X, y, loss_fn, steps, seed
+        self.classes = np.unique(y) if is_classifier(model) else None
+        self.settings, self.off = self._free(model)
+
+    def _free(self, model: Any) -> tuple[dict[str, Any], tuple[str, ...]]:
+        """Settings that switch regularization off, and how they were."""
+        known = model.get_params() if hasattr(model, "get_params") else {}
+        found = {key: OFF[key.rpartition("__")[2]] for key in known if key.rpartition("__")[2] in OFF}
+        found = {key: value for key, value in found.items() if isinstance(known[key], (int, float)) and known[key] != value
+                 and (not key.endswith("C") or known[key] < value)}
+        return found, tuple(f"{key}={known[key]}" for key in found)
+
+    def fresh(self, regularized: bool = False) -> Any:
+        """An unfitted copy, by default with regularization off and seeded."""
+        made = clone(self.model)
+        known = made.get_params()
+        seeds = {key: self.seed for key in known if key.rpartition("__")[2] == "random_state" and known[key] is None}
+        try:
+            return made.set_params(**seeds, **({} if regularized else self.settings))
+        except ValueError:
+            return made.set_params(**seeds)
+
+    def loss(self, model: Any) -> float:
+        """The loss of a fitted model on the batch."""
+        if self.classes is not None and hasattr(model, "predict_proba"):
+            output = np.asarray(model.predict_proba(self.X))
+        else:
+            output = np.asarray(model.predict(self.X))
+        if self.loss_fn is None:
+            return self._default(model, output)
+        module = type(self.loss_fn).__module__ + str(getattr(self.loss_fn, "__module__", ""))
+        if "torch" in module:
+            import torch
+
+            value = self.loss_fn(torch.as_tensor(output), torch.as_tensor(self.y))
+        else:
+            value = self.loss_fn(self.y, output) if "sklearn" in module else self.loss_fn(output, self.y)
+        if np.size(value) != 1:
+            raise BadInputError(f"`loss_fn` must return one number. Got shape {np.shape(value)}. Average it.")
+        return float(value)
+
+    def _default(self, model: Any, output: np.ndarray) -> float:
+        if self.classes is None:
+            return float(mean_squared_error(self.y, output))
+        if output.ndim == 2:
+            return float(log_loss(self.y, np.clip(output, 1e-12, 1), labels=getattr(model, "classes_", self.classes)))
+        return float(np.mean(output != self.y))
+
+    def run(self, model: Any) -> list[float]:
+        """Losses of a model that learns the batch step by step, or all at once."""
+        if not hasattr(model, "partial_fit"):
+            return [self.loss(model.fit(self.X, self.y))]
+        losses = []
+        more = {"classes": self.classes} if self.classes is not None else {}
+        for i in range(self.steps):
+            model.partial_fit(self.X, self.y, **(more if i == 0 else {}))
+            losses.append(self.loss(model))
+            if not math.isfinite(losses[-1]) or losses[-1] < 0.2 * NEAR * self.constant:
+                break
+        return losses
+
+    def fields(self) -> dict[str, Any]:
+        """Run, look, and say what stands in the way."""
+        plain = (DummyClassifier(strategy="prior") if self.classes is not None else DummyRegressor()).fit(self.X, self.y)
+        self.constant = self.loss(plain)
+        findings: list[Finding] = []
+        try:
+            losses = [self.constant, *self.run(self.fresh())]
+        except BadInputError:
+            raise
+        except Exception as error:  # noqa: BLE001 - what an estimator raises is the finding
+            losses = []
+            text = " ".join(str(error).split())[:160]
+            findings.append(Finding("OVR090", "issue", f"The estimator cannot be fitted on this batch: {type(error).__name__}: {text}.",
+                                    {"cause": "error", "error": type(error).__name__}, AGAIN))
+        if losses:
+            findings += self.judged(losses)
+        values = np.array(losses, dtype=float)
+        frame = pd.DataFrame({"step": np.arange(len(losses)), "loss": values, "gradient": np.full(len(losses), np.nan),
+                              "left": values / self.constant if self.constant > 0 else np.full(len(losses), np.nan)})
+        return {"frame": frame, "findings": tuple(findings), "losses": tuple(losses), "first": self.constant,
+                "last": losses[-1] if losses else math.nan, "constant": self.constant, "lowest": 0.0, "n": len(self.y),
+                "switched_off": self.off}
+
+    def judged(self, losses: list[float]) -> list[Finding]:
+        """Findings about a run."""
+        found, end = [], losses[-1]
+        near = math.isfinite(end) and end <= NEAR * self.constant
+        numbers = {"first": losses[0], "last": end, "constant": self.constant, "n": len(self.y), "steps": len(losses) - 1}
+        if len(np.unique(self.y)) == 1:
+            return [Finding("OVR051", "issue", "All rows have the same label: a batch of one class teaches nothing but a constant answer.",
+                            {"cause": "one_class", **numbers}, NextStep("draw the batch at random, or stratified", "data"))]
+        span = f"from {number(self.constant)} (a constant answer) to {number(end)} on {len(self.y)} rows"
+        if near:
+            found.append(Finding("OVR001", "passed", f"The loss is driven near zero: {span}.", {"cause": "overfit", **numbers}))
+            return self.regularized(end) + found
+        found += self.repaired(end)
+        if not found:
+            falling = end < 0.6 * self.constant
+            found.append(Finding("OVR001", "tip" if falling else "issue", f"The loss goes {span}: it is not driven near zero" + (
+                ", but the model has learned something; it may be too simple to learn the batch by heart." if falling else
+                ", and no known cause was found."), {"cause": "falling" if falling else "stuck", **numbers}, AGAIN, undecided=falling))
+        return found
+
+    def regularized(self, free: float) -> list[Finding]:
+        """OVR060: the same with regularization as given."""
+        if not self.off:
+            return []
+        end = self.run(self.fresh(regularized=True))[-1]
+        if end <= 0.5 * self.constant or end < 8 * free:
+            return []
+        return [Finding("OVR060", "issue", f"The model is over-regularised: with {', '.join(self.off[:3])} the loss falls only to "
+                        f"{number(end)}, without to {number(free)} (a constant answer: {number(self.constant)}).",
+                        {"cause": "over_regularised", "with": end, "without": free}, NextStep("regularise less", "exploration"))]
+
+    def repaired(self, end: float) -> list[Finding]:
+        """OVR050 and OVR015: the same with standardised inputs, and with other learning rates."""
+        trials: list[tuple[str, Callable[[], Any], Callable[[float], Finding]]] = []
+        for key in [k for k in self.model.get_params() if k.rpartition("__")[2] in ("learning_rate_init", "eta0", "learning_rate")]:
+            rate = self.model.get_params()[key]
+            for factor in (10.0, 100.0, 1e3, 0.1, 0.01, 1e-3) if isinstance(rate, float) and rate > 0 else ():
+                trials.append((key, lambda k=key, r=rate * factor: self.fresh().set_params(**{k: r}),
+                               lambda loss, f=factor, r=rate: self._rate(r, f, loss, end)))
+        trials.append(("standardised", lambda: make_pipeline(StandardScaler(), self.fresh()), lambda loss: Finding(
+            "OVR050", "issue", f"The inputs are not normalised: with inputs of mean 0 and spread 1 the loss falls to {number(loss)}, "
+            f"as they are to {number(end)}.", {"cause": "unnormalised_input", "loss": end, "standardised": loss},
+            NextStep("put a StandardScaler before the model", "data"))))
+        for name, make, say in reversed(trials):
+            try:
+                model = make()
+                if name == "standardised":
+                    other = Probe(model[-1], model[0].fit_transform(self.X), self.y, self.loss_fn, self.steps, self.seed)
+                    other.constant = self.constant
+                    reached = other.run(other.fresh())[-1]
+                else:
+                    reached = self.run(model)[-1]
+            except Exception:  # noqa: BLE001 - a repair that cannot be tried tells nothing
+                continue
+            if math.isfinite(reached) and reached < 0.2 * self.constant and not reached > 0.3 * end:
+                return [say(reached)]
+        return []
+
+    def _rate(self, rate: float, factor: float, loss: float, end: float) -> Finding:
+        what = "low" if factor > 1 else "high"
+        return Finding("OVR015", "issue" if not 0.9e-4 < rate <= 0.1 else "tip", f"The learning rate {number(rate)} is too {what}: "
+                       f"{number(rate * factor)} brings the loss to {number(loss)}, {number(rate)} to {number(end)}.",
+                       {"cause": f"rate_too_{what}", "learning_rate": rate, "better": rate * factor},
+                       NextStep(f"use a learning rate of about {number(rate * factor)}", "exploration"), undecided=0.9e-4 < rate <= 0.1)

@@ -1,0 +1,149 @@
+"""The three things that are looked at together: a model, a batch and a loss; and a bench to try things on."""
+
+import contextlib
+import copy
+import inspect
+import time
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+
+from ..foundation._words import shown
+from ..foundation.errors import BadInputError
+from ._probe_batch import Batch, as_batch
+from ._probe_state import Snapshot, regularization_off
+
+LAZY = "`model` must have initialised parameters. Got lazy ones. Run model(inputs) once first."
+
+
+@dataclass
+class Subject:
+    """Model, batch and loss as given; `bench` hands out a model in the first state for anything that may spoil it."""
+
+    model: Any
+    batch: Batch
+    loss_fn: Any
+    until: float  # time.monotonic() from which no further probe is begun
+    start: Snapshot = field(init=False)
+    spare: Any = field(init=False, default=None)  # the copy to work on; the model itself where it cannot be copied
+    switched_off: list[str] = field(init=False, default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.start = Snapshot(self.model)
+        try:
+            self.spare = copy.deepcopy(self.model)
+        except Exception:  # noqa: BLE001 - whatever a model cannot do, it is then worked on in place and restored
+            self.spare = self.model
+        self.first = Snapshot(self.spare)
+        probe = self.spare
+        self.switched_off = regularization_off(probe)
+        self.first.restore()
+
+    @contextlib.contextmanager
+    def bench(self, *, training: bool | None = None) -> Iterator[Any]:
+        """The model in its first state, dropout off, all of it yours until the end of the block."""
+        self.first.restore()
+        try:
+            regularization_off(self.spare)
+            if training is not None:
+                self.spare.train(training)
+            yield self.spare
+        finally:
+            self.first.restore()
+
+    @property
+    def late(self) -> bool:
+        """Whether the time for probes is over."""
+        return time.monotonic() > self.until
+
+    def forward(self, model: Any, inputs: Any = None) -> Any:
+        """The output of a model for inputs as a person would call it."""
+        inputs = self.batch.inputs if inputs is None else inputs
+        if isinstance(inputs, Mapping):
+            return model(**inputs) if _takes(model, inputs) else model(inputs)
+        return model(*inputs) if isinstance(inputs, tuple) else model(inputs)
+
+    def loss(self, output: Any, targets: Any = None) -> Any:
+        """The loss as one number (a tensor)."""
+        return scalar(self.loss_fn(output, self.batch.targets if targets is None else targets))
+
+    @property
+    def device(self) -> Any:
+        """Where the model lives."""
+        return next(self.model.parameters()).device
+
+
+def scalar(value: Any) -> Any:
+    """A loss of shape () or (1,), else a BadInputError."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return torch.tensor(float(value))
+    if not torch.is_tensor(value):
+        raise BadInputError(f"`loss_fn` must return one number as a tensor. Got {type(value).__name__}: {shown(value, 40)}.")
+    if value.numel() != 1:
+        raise BadInputError(f"`loss_fn` must return one number. Got a tensor of shape {tuple(value.shape)}. Average it: "
+                            "reduction='mean', or loss.mean().")
+    return value.reshape(())
+
+
+def _takes(model: Any, inputs: Mapping[str, Any]) -> bool:
+    parameters = inspect.signature(model.forward).parameters.values()
+    names = {p.name for p in parameters}
+    return set(map(str, inputs)) <= names or any(p.kind is p.VAR_KEYWORD for p in parameters)
+
+
+def as_subject(model: Any, batch: Any, loss_fn: Any, seconds: float) -> Subject:
+    """Checked at the edge; raises BadInputError in one line before any work."""
+    if not isinstance(model, nn.Module):
+        raise BadInputError(f"`model` must be a torch.nn.Module, or have fit or partial_fit. Got {type(model).__name__}.")
+    if any(isinstance(p, nn.parameter.UninitializedTensorMixin) for p in (*model.parameters(), *model.buffers())):
+        raise BadInputError(LAZY)
+    first = next(model.parameters(), None)
+    if first is None:
+        raise BadInputError(f"`model` must have parameters to fit. Got {type(model).__name__} without any. Register its layers as "
+                            "attributes or in nn.ModuleList, not in a plain list.")
+    if not callable(loss_fn):
+        raise BadInputError(f"`loss_fn` must be a function of (output, targets). Got {shown(loss_fn)}. Try nn.CrossEntropyLoss().")
+    return Subject(model, as_batch(batch, first.device), loss_fn, time.monotonic() + seconds)
+
+
+# the tensor in an output that may be a structure
+
+def main_tensor(output: Any) -> Any:
+    """The tensor of scores in an output; None where there is none."""
+    if torch.is_tensor(output):
+        return output
+    logits = getattr(output, "logits", None)
+    if logits is None and isinstance(output, Mapping):
+        logits = output.get("logits", next((v for v in output.values() if torch.is_tensor(v)), None))
+    if logits is None and isinstance(output, (tuple, list)):
+        logits = next((v for v in output if torch.is_tensor(v)), None)
+    return logits if torch.is_tensor(logits) else None
+
+
+def with_tensor(output: Any, tensor: Any) -> Any:
+    """The same structure with another tensor of scores."""
+    if torch.is_tensor(output):
+        return tensor
+    old = main_tensor(output)
+    if isinstance(output, (tuple, list)):
+        parts = [tensor if v is old else v for v in output]
+        return type(output)(*parts) if hasattr(output, "_fields") else type(output)(parts)
+    made = copy.copy(output)
+    if isinstance(made, Mapping):
+        key = next(k for k in made if made[k] is old)
+        made[key] = tensor  # type: ignore[index]
+    else:
+        made.logits = tensor
+    return made
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[list[Any]]:
+    """Warnings are kept, not shown; gradients are on whatever the caller has set."""
+    with warnings.catch_warnings(record=True) as caught, torch.inference_mode(False), torch.enable_grad():
+        warnings.simplefilter("always")
+        yield caught
