@@ -1,14 +1,20 @@
 """Exercises: three states, no answer printed, and every lesson's checks refuse a wrong answer."""
 
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.dummy import DummyClassifier
 
-from ml_lifecycle.exploration import baselines
+from ml_lifecycle.exploration import baselines, learning_curve
 from ml_lifecycle.foundation import (
     METRICS,
     BadInputError,
     Dataset,
+    Finding,
     Interval,
     UnknownNameError,
     check,
@@ -57,7 +63,7 @@ def test_an_unknown_exercise_is_named(unknown: str) -> None:
         check(unknown, 1)
 
 
-@pytest.mark.parametrize("number", ["1.1", "1.2", "1.3", "3.1", "3.2", "3.3"])
+@pytest.mark.parametrize("number", ["1.1", "1.2", "1.3", *(f"3.{i}" for i in range(1, 8))])
 def test_every_exercise_has_three_hints(number: str) -> None:
     assert len(find_exercise(number).hints) == 3
     assert EXERCISES[number].id == number
@@ -121,6 +127,45 @@ class TestLessonChecks:
         assert "still there" in check("3.3", "a", honest=data, leaky=leaky).found
         assert "not a column" in check("3.3", "y", honest=data, leaky=leaky).found
 
-    @pytest.mark.parametrize("number", ["1.1", "1.2", "1.3", "3.1", "3.2", "3.3"])
+    def test_silent_bugs(self) -> None:
+        findings = (Finding("OVR010", "issue", "a"), Finding("OVR020", "issue", "b"), Finding("OVR001", "tip", "c"))
+        probe = SimpleNamespace(findings=findings)
+        assert check("3.4", {"OVR010", "OVR020"}, probe=probe).done
+        assert "1 missing, 0 too many" in check("3.4", "OVR010", probe=probe).found
+        assert "0 missing, 1 too many" in check("3.4", ["OVR010", "OVR020", "OVR001"], probe=probe).found
+
+    def test_mended_network(self) -> None:
+        torch = pytest.importorskip("torch")
+        nn = torch.nn
+
+        def make(*last: Any) -> Any:
+            torch.manual_seed(1)
+            return nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10), *last)
+
+        def step(model: Any, batch: Any, loss_fn: Any, optimizer: Any) -> Any:
+            optimizer.zero_grad()
+            loss = loss_fn(model(batch[0]), batch[1])
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        assert check("3.5", (make, step)).done
+        assert "oftmax" in check("3.5", (lambda: make(nn.Softmax(dim=1)), step)).found
+        assert check("3.5", make).state == "not yet"
+
+    def test_gains_most(self, data: Dataset) -> None:
+        curve = learning_curve(["logistic regression", "small tree"], data, cv=3, sizes=[20, 40, 80, 120])
+        gains = {name: curve.extrapolate(240, name).value - curve.extrapolate(120, name).value for name in curve.fold_scores}
+        assert check("3.6", max(gains, key=gains.__getitem__), curve=curve).done
+        least = min(gains, key=gains.__getitem__)
+        assert check("3.6", least, curve=curve).done == (gains[least] == max(gains.values()))
+        assert "no curve" in check("3.6", "forest", curve=curve).found
+
+    def test_as_good_as_published(self) -> None:
+        assert check("3.7", LinearDiscriminantAnalysis()).done
+        assert check("3.7", DummyClassifier()).state == "not yet"
+        assert check("3.7", "LDA").state == "not yet"
+
+    @pytest.mark.parametrize("number", ["1.1", "1.2", "1.3", *(f"3.{i}" for i in range(1, 8))])
     def test_hints_do_not_hold_the_answer(self, number: str) -> None:
         assert "closed_as" not in " ".join(find_exercise(number).hints)
