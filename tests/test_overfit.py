@@ -146,9 +146,8 @@ def test_batches_of_many_forms() -> None:
     assert overfit_batch(Named(), (x, torch.ones(48, 1), y), lambda o, t: CE(o["logits"], t)).passed
 
 
-@pytest.mark.parametrize("step", [
-    lambda batch: None, lambda model, batch: None, lambda model, batch, optimizer: None, lambda model, batch, loss_fn, optimizer: None,
-    lambda model, optimizer, x, y: None, lambda a, b, c: None])
+@pytest.mark.parametrize("step", [lambda batch: None, lambda model, batch: None, lambda model, batch, optimizer: None,
+    lambda model, batch, loss_fn, optimizer: None, lambda model, optimizer, x, y: None, lambda a, b, c: None])
 def test_steps_of_many_forms(step: Callable[..., Any]) -> None:
     model = net()
     report = overfit_batch(model, blobs(), CE, optimizer=adam(model), train_step=step, steps=5)
@@ -205,15 +204,13 @@ def step_of(text: str) -> Callable[..., Any]:
     return step
 
 
-@pytest.mark.parametrize(("text", "cause"), [
-    ("loss backward step", "no_zero_grad"), ("zero loss backward", "no_step"), ("zero loss step", "no_backward"),
-    ("loss backward zero step", "zeroed_before_step"), ("loss step zero backward", "step_before_backward"),
-    ("zero minus backward step", "flipped_sign"), ("shuffle zero loss backward step", "shuffled_targets"),
+@pytest.mark.parametrize(("text", "cause"), [("loss backward step", "no_zero_grad"), ("zero loss backward", "no_step"),
+    ("zero loss step", "no_backward"), ("loss backward zero step", "zeroed_before_step"), ("loss step zero backward",
+    "step_before_backward"), ("zero minus backward step", "flipped_sign"), ("shuffle zero loss backward step", "shuffled_targets"),
     ("others zero loss backward step", "other_targets"), ("noise zero loss backward step", "other_inputs"),
-    ("detached backward step", "detached"), ("zero penalty backward step", "l2_penalty"), ("zero loss backward clip step", "clipped"),
-    ("zero nothing backward step", "detached"), ("zero loss backward headless step", "detached_in_step"),
-    ("new zero loss backward step", "new_optimizer"),
-])
+    ("detached backward step", "detached"), ("zero penalty backward step", "l2_penalty"), ("zero loss backward clip step",
+    "clipped"), ("zero nothing backward step", "detached"), ("zero loss backward headless step", "detached_in_step"),
+    ("new zero loss backward step", "new_optimizer"),])
 def test_a_step_that_is_wrong(text: str, cause: str) -> None:
     model = net()
     sgd = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.5)
@@ -248,21 +245,19 @@ def init(value: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return lambda model: [value(p) for p in model.parameters()]
 
 
-MODELS = {
-    "all_frozen": changed(lambda m: m.requires_grad_(False)), "frozen": changed(lambda m: m[0].requires_grad_(False), hidden=2),
-    "zero_init": changed(init(nn.init.zeros_)), "constant_init": changed(init(lambda p: nn.init.constant_(p, 0.1))),
+MODELS = {"all_frozen": changed(lambda m: m.requires_grad_(False)), "frozen": changed(lambda m: m[0].requires_grad_(False),
+    hidden=2), "zero_init": changed(init(nn.init.zeros_)), "constant_init": changed(init(lambda p: nn.init.constant_(p, 0.1))),
     "dead_relu": changed(lambda m: m[0].bias.fill_(-99)), "nan_weights": changed(lambda m: m[0].weight[0].fill_(float("nan"))),
     "large_init": changed(lambda m: [p.mul_(99) for p in m.parameters()]), "no_nonlinearity": lambda: net(act=nn.Identity),
-    "double_softmax": lambda: net(nn.Softmax(1)), "softmax_axis": lambda: net(nn.Softmax(0)), "relu_on_logits": lambda: net(nn.ReLU()),
-    "bounded_scores": lambda: net(nn.Tanh()), "batch_mixing": lambda: Rows(lambda h: h + h.flip(0)),
-    "detached": lambda: Rows(lambda h: h.detach()), "input_ignored": lambda: Rows(torch.zeros_like),
+    "double_softmax": lambda: net(nn.Softmax(1)), "softmax_axis": lambda: net(nn.Softmax(0)),
+    "relu_on_logits": lambda: net(nn.ReLU()), "bounded_scores": lambda: net(nn.Tanh()), "batch_mixing": lambda: Rows(lambda h: h
+    + h.flip(0)), "detached": lambda: Rows(lambda h: h.detach()), "input_ignored": lambda: Rows(torch.zeros_like),
     "nan_forward": lambda: Rows(torch.log), "dropout_in_eval": lambda: Rows(lambda h: F.dropout(h, 0.5)),
     "shape": lambda: nn.Linear(7, 4), "labels_out_of_range": lambda: net(classes=2),
     "eval_mode": lambda: nn.Sequential(nn.Linear(8, 8), nn.BatchNorm1d(8), nn.Linear(8, 4)).eval(),
-    "random_in_eval": lambda: Rows(lambda h: h + 0.1 * torch.randn_like(h)), "in_place": lambda: nn.Sequential(nn.ReLU(inplace=True), *net()),
-    "vanishing_gradients": lambda: nn.Sequential(nn.Linear(8, 8), *[m for _ in range(12) for m in (nn.Sigmoid(), nn.Linear(8, 8))][:-1],
-                                                 nn.Linear(8, 4)),
-}
+    "random_in_eval": lambda: Rows(lambda h: h + 0.1 * torch.randn_like(h)),
+    "in_place": lambda: nn.Sequential(nn.ReLU(inplace=True), *net()), "vanishing_gradients": lambda: nn.Sequential(nn.Linear(8, 8),
+    *[m for _ in range(12) for m in (nn.Sigmoid(), nn.Linear(8, 8))][:-1], nn.Linear(8, 4)),}
 
 
 @pytest.mark.parametrize("cause", list(MODELS))
@@ -292,31 +287,27 @@ def hole(x: Any) -> Any:
     return x
 
 
-PAIRS: list[tuple[str, Any, Any, Any]] = [
-    ("nll_on_logits", net, blobs, nn.NLLLoss()), ("nll_on_probabilities", lambda: net(nn.Softmax(1)), blobs, nn.NLLLoss()),
-    ("double_sigmoid", lambda: net(nn.Sigmoid()), one_hot, nn.BCEWithLogitsLoss()), ("bce_on_logits", net, one_hot, nn.BCELoss()),
-    ("flipped_sign", net, blobs, lambda o, t: -F.cross_entropy(o, t)),
-    ("flipped_sign", lambda: net(nn.LogSoftmax(1)), blobs, lambda o, t: -F.nll_loss(o, t)),
-    ("wrong_aim", net, blobs, lambda o, t: F.cross_entropy(o, (t + 1) % 4) + 0.0 * F.mse_loss(o, o)),
-    ("loss_cut", net, blobs, lambda o, t: F.mse_loss(o.argmax(1).float(), t.float())),
-    ("targets_ignored", net, blobs, lambda o, t: (o**2).mean()),
-    ("regression_on_class_index", lambda: net(classes=1), blobs, lambda o, t: F.mse_loss(o[:, 0], t.float())),
-    ("broadcast", lambda: net(classes=1), lambda: (blobs()[0], blobs()[0][:, 0]), nn.MSELoss()),
-    ("bounded_output", lambda: net(nn.Sigmoid(), classes=1), lambda: (blobs()[0], 9 * blobs()[0][:, :1]), nn.MSELoss()),
-    ("sum_reduction", net, blobs, nn.CrossEntropyLoss(reduction="sum")), ("scaled_loss", net, blobs, lambda o, t: F.cross_entropy(o, t) / 999),
-    ("one_score", lambda: net(classes=1), lambda: with_y(torch.zeros_like), CE),
-    ("ce_on_many_labels", net, lambda: (blobs()[0], (one_hot()[1] + one_hot()[1].roll(1, 1)).clamp(max=1)), CE),
-    ("off_by_one", net, lambda: with_y(lambda y: y + 1), CE), ("labels_from_one", lambda: net(classes=5), lambda: with_y(lambda y: y + 1), CE),
-    ("dtype", net, lambda: (blobs()[0].double(), blobs()[1]), CE), ("one_class", net, lambda: with_y(torch.zeros_like), CE),
-    ("constant_input", net, lambda: with_x(torch.ones_like), CE), ("nan_input", net, lambda: with_x(hole), CE),
-    ("unnormalised_input", net, lambda: with_x(lambda x: 999 * x + 9999), CE),
-    ("conflicting_rows", net, lambda: with_x(lambda x: x[:24].repeat(2, 1)), CE), ("shifted_labels", net, lambda: with_y(lambda y: y.roll(1)), CE),
-    ("labels_and_rows", net, lambda: with_y(lambda y: y[torch.randperm(48, generator=torch.Generator().manual_seed(3))]), CE),
-    ("sorted_labels", net, lambda: with_y(lambda y: y.sort().values), CE), ("target_is_input", lambda: net(classes=8), lambda: (blobs()[0],) * 2,
-                                                                           nn.MSELoss()),
-    ("batch_of_one", lambda: nn.Sequential(nn.Linear(8, 4), nn.BatchNorm1d(4)), lambda: tuple(v[:1] for v in blobs()), CE),
-    ("nan_loss", net, blobs, lambda o, t: F.cross_entropy(o, t) + torch.log(o.mean() * 0)),
-]
+PAIRS: list[tuple[str, Any, Any, Any]] = [("nll_on_logits", net, blobs, nn.NLLLoss()), ("nll_on_probabilities",
+    lambda: net(nn.Softmax(1)), blobs, nn.NLLLoss()), ("double_sigmoid", lambda: net(nn.Sigmoid()), one_hot,
+    nn.BCEWithLogitsLoss()), ("bce_on_logits", net, one_hot, nn.BCELoss()), ("flipped_sign", net, blobs, lambda o,
+    t: -F.cross_entropy(o, t)), ("flipped_sign", lambda: net(nn.LogSoftmax(1)), blobs, lambda o, t: -F.nll_loss(o, t)),
+    ("wrong_aim", net, blobs, lambda o, t: F.cross_entropy(o, (t + 1) % 4) + 0.0 * F.mse_loss(o, o)), ("loss_cut", net, blobs,
+    lambda o, t: F.mse_loss(o.argmax(1).float(), t.float())), ("targets_ignored", net, blobs, lambda o, t: (o**2).mean()),
+    ("regression_on_class_index", lambda: net(classes=1), blobs, lambda o, t: F.mse_loss(o[:, 0], t.float())), ("broadcast",
+    lambda: net(classes=1), lambda: (blobs()[0], blobs()[0][:, 0]), nn.MSELoss()), ("bounded_output", lambda: net(nn.Sigmoid(),
+    classes=1), lambda: (blobs()[0], 9 * blobs()[0][:, :1]), nn.MSELoss()), ("sum_reduction", net, blobs,
+    nn.CrossEntropyLoss(reduction="sum")), ("scaled_loss", net, blobs, lambda o, t: F.cross_entropy(o, t) / 999), ("one_score",
+    lambda: net(classes=1), lambda: with_y(torch.zeros_like), CE), ("ce_on_many_labels", net, lambda: (blobs()[0], (one_hot()[1]
+    + one_hot()[1].roll(1, 1)).clamp(max=1)), CE), ("off_by_one", net, lambda: with_y(lambda y: y + 1), CE), ("labels_from_one",
+    lambda: net(classes=5), lambda: with_y(lambda y: y + 1), CE), ("dtype", net, lambda: (blobs()[0].double(), blobs()[1]), CE),
+    ("one_class", net, lambda: with_y(torch.zeros_like), CE), ("constant_input", net, lambda: with_x(torch.ones_like), CE),
+    ("nan_input", net, lambda: with_x(hole), CE), ("unnormalised_input", net, lambda: with_x(lambda x: 999 * x + 9999), CE),
+    ("conflicting_rows", net, lambda: with_x(lambda x: x[:24].repeat(2, 1)), CE), ("shifted_labels", net,
+    lambda: with_y(lambda y: y.roll(1)), CE), ("labels_and_rows", net, lambda: with_y(lambda y: y[torch.randperm(48,
+    generator=torch.Generator().manual_seed(3))]), CE), ("sorted_labels", net, lambda: with_y(lambda y: y.sort().values), CE),
+    ("target_is_input", lambda: net(classes=8), lambda: (blobs()[0],) * 2, nn.MSELoss()), ("batch_of_one",
+    lambda: nn.Sequential(nn.Linear(8, 4), nn.BatchNorm1d(4)), lambda: tuple(v[:1] for v in blobs()), CE), ("nan_loss", net, blobs,
+    lambda o, t: F.cross_entropy(o, t) + torch.log(o.mean() * 0)),]
 
 
 @pytest.mark.parametrize(("cause", "model", "batch", "loss"), PAIRS, ids=[f"{i}-{p[0]}" for i, p in enumerate(PAIRS)])
@@ -357,10 +348,11 @@ class Stateful(nn.Module):
 
 def state_of(model: Any, optimizer: Any) -> dict[str, Any]:
     return {"model": copy.deepcopy(model.state_dict()), "optimizer": copy.deepcopy(optimizer.state_dict()), "calls": model.calls,
-            "seen": list(model.seen), "memory": model.memory.clone(), "modes": [m.training for m in model.modules()], "p": model.drop.p,
-            "grads": [None if p.grad is None else p.grad.clone() for p in model.parameters()], "names": sorted(vars(model)),
-            "asked": [p.requires_grad for p in model.parameters()], "ids": [id(p) for p in model.parameters()],
-            "torch": torch.get_rng_state(), "python": random.getstate(), "numpy": np.random.get_state()[1].copy()}  # type: ignore[index]
+        "seen": list(model.seen), "memory": model.memory.clone(), "modes": [m.training for m in model.modules()],
+        "p": model.drop.p, "grads": [None if p.grad is None else p.grad.clone() for p in model.parameters()],
+        "names": sorted(vars(model)), "asked": [p.requires_grad for p in model.parameters()], "ids": [id(p)
+        for p in model.parameters()], "torch": torch.get_rng_state(), "python": random.getstate(),
+        "numpy": np.random.get_state()[1].copy()}  # type: ignore[index]
 
 
 def assert_same(a: Any, b: Any) -> None:
@@ -438,18 +430,17 @@ def test_the_same_seed_gives_the_same_losses() -> None:
 
 # bad input
 
-@pytest.mark.parametrize(("change", "said"), [
-    ({"model": nn.ReLU()}, "`model` must have parameters"), ({"model": "x"}, "`model` must be a torch.nn.Module"),
-    ({"model": nn.LazyLinear(3)}, "lazy"), ({"loss_fn": nn.CrossEntropyLoss(reduction="none")}, "`loss_fn` must return one number"),
-    ({"loss_fn": 3}, "`loss_fn` must be a function"), ({"loss_fn": lambda o, t: None}, "`loss_fn` must return one number"),
-    ({"batch": blobs()[0]}, "`batch` must be a pair"), ({"batch": (blobs()[0], blobs()[1][:5])}, "one target for each row"),
-    ({"batch": (blobs()[0], torch.full((48, 4), float("nan")))}, "targets that are finite"), ({"batch": {"x": blobs()[0]}}, "Name the targets"),
-    ({"batch": (blobs()[0], ["a"] * 48)}, "targets that hold no tensor"), ({"batch": (np.array(["a"] * 48), blobs()[1])}, "must hold numbers"),
-    ({"batch": (blobs()[0][:0], blobs()[1][:0])}, "must hold rows"), ({"batch": (blobs()[0].to("meta"), blobs()[1])}, "on the device of the model"),
-    ({"steps": 0}, "`steps` must be"), ({"seed": -1}, "`seed` must be"), ({"seconds": 0}, "`seconds` must be"),
-    ({"optimizer": 3}, "`optimizer` must be"), ({"train_step": 3}, "`train_step` must be"),
-    ({"train_step": lambda a, b, c, d, e, f: None}, "`train_step` must take"),
-])
+@pytest.mark.parametrize(("change", "said"), [({"model": nn.ReLU()}, "`model` must have parameters"), ({"model": "x"},
+    "`model` must be a torch.nn.Module"), ({"model": nn.LazyLinear(3)}, "lazy"),
+    ({"loss_fn": nn.CrossEntropyLoss(reduction="none")}, "`loss_fn` must return one number"), ({"loss_fn": 3},
+    "`loss_fn` must be a function"), ({"loss_fn": lambda o, t: None}, "`loss_fn` must return one number"), ({"batch": blobs()[0]},
+    "`batch` must be a pair"), ({"batch": (blobs()[0], blobs()[1][:5])}, "one target for each row"), ({"batch": (blobs()[0],
+    torch.full((48, 4), float("nan")))}, "targets that are finite"), ({"batch": {"x": blobs()[0]}}, "Name the targets"),
+    ({"batch": (blobs()[0], ["a"] * 48)}, "targets that hold no tensor"), ({"batch": (np.array(["a"] * 48), blobs()[1])},
+    "must hold numbers"), ({"batch": (blobs()[0][:0], blobs()[1][:0])}, "must hold rows"), ({"batch": (blobs()[0].to("meta"),
+    blobs()[1])}, "on the device of the model"), ({"steps": 0}, "`steps` must be"), ({"seed": -1}, "`seed` must be"),
+    ({"seconds": 0}, "`seconds` must be"), ({"optimizer": 3}, "`optimizer` must be"), ({"train_step": 3}, "`train_step` must be"),
+    ({"train_step": lambda a, b, c, d, e, f: None}, "`train_step` must take"),])
 def test_what_is_refused(change: dict[str, Any], said: str) -> None:
     asked = {"model": net(), "batch": blobs(), "loss_fn": CE, "optimizer": None, **change}
     with pytest.raises(BadInputError, match=said) as caught:

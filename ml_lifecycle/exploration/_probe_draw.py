@@ -36,7 +36,8 @@ def draw_losses(ax: "Axes", losses: Sequence[float], lines: dict[str, float], co
         ax.text(broken[0], 0.02, " NaN from here", transform=ax.get_xaxis_transform(), fontsize=8, color=PALETTE["vermillion"])
     end = max(len(values) - 1, 1)
     ax.set_xlim(-0.02 * end, 1.02 * end)
-    beyond = [value for value in levels.values() if values[finite].max() / 1e3 <= value <= values[finite].max() * 1e3] if logged else []
+    beyond = [value for value in levels.values()
+        if values[finite].max() / 1e3 <= value <= values[finite].max() * 1e3] if logged else []
     top, bottom = max([values[finite].max(), *beyond]), min([values[finite].min(), *beyond])
     if logged:
         ax.set_ylim(bottom / 1.6, top * 1.8)

@@ -21,11 +21,13 @@ from ._probe_runs import NEAR, Run, best_plain_run, given_run
 from ._probe_state import still_random
 from ._probe_subject import Subject, as_subject, main_tensor, quiet, with_tensor
 
-FACTORS = {True: (0.1, 0.01, 1e-3, 1e-4, 10.0), False: (10.0, 100.0, 1e3, 1e5, 0.1, 0.01)}  # of the learning rate: after a rise, after a fall
+# of the learning rate: after a rise, after a fall
+FACTORS = {True: (0.1, 0.01, 1e-3, 1e-4, 10.0), False: (10.0, 100.0, 1e3, 1e5, 0.1, 0.01)}
 SHORT = 80  # steps of a run that only tells whether something helps
 
 
-def probe(model: Any, batch: Any, loss_fn: Any, *, optimizer: Any, train_step: Any, steps: int, seed: int, seconds: float) -> Facts:
+def probe(model: Any, batch: Any, loss_fn: Any, *, optimizer: Any, train_step: Any, steps: int, seed: int,
+        seconds: float) -> Facts:
     """All facts about one batch; model, optimizer and random states are as before afterwards."""
     with quiet(), _seeded_later():
         subject = as_subject(model, batch, loss_fn, seconds)
@@ -112,7 +114,8 @@ def _conflicts(facts: Facts, output: Any) -> None:
         return
     which = torch.as_tensor(groups, device=z0.device)
     start = torch.stack([z0[which == g].mean(0) for g in range(int(which.max()) + 1)])
-    low = minimize(lambda u: facts.subject.loss(with_tensor(output, u[which])), start, max(1.0, float(z0.std())), facts.loss.kind == "bce")[0]
+    low = minimize(lambda u: facts.subject.loss(with_tensor(output, u[which])), start, max(1.0, float(z0.std())),
+        facts.loss.kind == "bce")[0]
     facts.goal.lowest = max(facts.goal.lowest, low)
 
 
@@ -157,8 +160,8 @@ def _repairs(facts: Facts, optimizer: Any, train_step: Any, drop: bool) -> None:
         facts.regularized = given_run(subject, optimizer, train_step, len(facts.given.losses) + 20, goal, regularized=True,
                                       until=subject.until)
     elif facts.near and facts.switched_off and not subject.late:
-        facts.regularized = given_run(subject, lambda p: torch.optim.Adam(p, lr=facts.own_rate), None, len(facts.given.losses) + 20, goal,
-                                      regularized=True, until=subject.until)
+        facts.regularized = given_run(subject, lambda p: torch.optim.Adam(p, lr=facts.own_rate), None, len(facts.given.losses)
+            + 20, goal, regularized=True, until=subject.until)
 
 
 def _far(facts: Facts) -> bool:
@@ -269,7 +272,8 @@ def subject_unused(subject: Subject, run: Run) -> Iterator[str]:
 
 def causes(facts: Facts) -> list[Cause]:
     """What the rules make of the facts, the surest first, with the verdict."""
-    found: list[Cause] = [*_probe_rules_loss.explained(facts), *_probe_rules_loss.loss_rules(facts), *_probe_rules_run.run_rules(facts)]
+    found: list[Cause] = [*_probe_rules_loss.explained(facts), *_probe_rules_loss.loss_rules(facts),
+        *_probe_rules_run.run_rules(facts)]
     if facts.failed is None:
         found += [*_probe_rules_step.step_rules(facts), *_probe_rules_model.model_rules(facts)]
     found = without_echoes(found)
@@ -311,6 +315,6 @@ def fields(facts: Facts) -> dict[str, Any]:
     frame = pd.DataFrame({"step": np.arange(len(run.losses)), "loss": np.array(run.losses, dtype=float),
                           "gradient": np.array(run.norms, dtype=float), "left": np.array(shares, dtype=float)})
     own = facts.optimizer is None and math.isfinite(facts.own_rate)
-    return {"frame": frame, "findings": tuple(c.finding() for c in causes(facts)), "losses": tuple(run.losses), "first": goal.first,
-            "last": run.best if run.losses else math.nan, "constant": goal.constant, "lowest": goal.lowest, "n": facts.subject.batch.n,
-            "switched_off": tuple(facts.switched_off), "learning_rate": facts.own_rate if own else None}
+    return {"frame": frame, "findings": tuple(c.finding() for c in causes(facts)), "losses": tuple(run.losses),
+        "first": goal.first, "last": run.best if run.losses else math.nan, "constant": goal.constant, "lowest": goal.lowest,
+        "n": facts.subject.batch.n, "switched_off": tuple(facts.switched_off), "learning_rate": facts.own_rate if own else None}

@@ -45,8 +45,8 @@ def _pair(batch: Any) -> tuple[Any, np.ndarray]:
         raise BadInputError(f"`batch` must have one target for each of at least two rows. Got {rows} rows and {len(y)} targets. "
                             "Take both from the same rows.")
     if pd.isna(y).any():
-        raise BadInputError(f"`batch` must hold targets that are not missing. Got {int(pd.isna(y).sum())} NaN of {len(y)}. Leave those "
-                            "rows out.")
+        raise BadInputError(f"`batch` must hold targets that are not missing. Got {int(pd.isna(y).sum())} NaN of {len(y)}. Leave "
+            "those " "rows out.")
     return X, y
 
 
@@ -129,8 +129,8 @@ class Probe:
         except Exception as error:  # noqa: BLE001 - what an estimator raises is the finding
             losses = []
             text = " ".join(str(error).split())[:160]
-            findings.append(Finding("OVR090", "issue", f"The estimator cannot be fitted on this batch: {type(error).__name__}: {text}.",
-                                    {"cause": "error", "error": type(error).__name__}, AGAIN))
+            findings.append(Finding("OVR090", "issue", f"The estimator cannot be fitted on this batch: {type(error).__name__}: "
+                f"{text}.", {"cause": "error", "error": type(error).__name__}, AGAIN))
         if losses:
             findings += self.judged(losses)
         values = np.array(losses, dtype=float)
@@ -146,8 +146,8 @@ class Probe:
         near = math.isfinite(end) and end <= NEAR * self.constant
         numbers = {"first": losses[0], "last": end, "constant": self.constant, "n": len(self.y), "steps": len(losses) - 1}
         if len(np.unique(self.y)) == 1:
-            return [Finding("OVR051", "issue", "All rows have the same label: a batch of one class teaches nothing but a constant answer.",
-                            {"cause": "one_class", **numbers}, NextStep("draw the batch at random, or stratified", "data"))]
+            return [Finding("OVR051", "issue", "All rows have the same label: a batch of one class teaches nothing but a constant "
+                "answer.", {"cause": "one_class", **numbers}, NextStep("draw the batch at random, or stratified", "data"))]
         span = f"from {number(self.constant)} (a constant answer) to {number(end)} on {len(self.y)} rows"
         if near:
             found.append(Finding("OVR001", "passed", f"The loss is driven near zero: {span}.", {"cause": "overfit", **numbers}))
@@ -156,8 +156,9 @@ class Probe:
         if not found:
             falling = end < 0.6 * self.constant
             found.append(Finding("OVR001", "tip" if falling else "issue", f"The loss goes {span}: it is not driven near zero" + (
-                ", but the model has learned something; it may be too simple to learn the batch by heart." if falling else
-                ", and no known cause was found."), {"cause": "falling" if falling else "stuck", **numbers}, AGAIN, undecided=falling))
+                ", but the model has learned something; it may be too simple to learn the batch by heart." if falling
+                else ", and no known cause was found."), {"cause": "falling" if falling else "stuck", **numbers}, AGAIN,
+                undecided=falling))
         return found
 
     def regularized(self, free: float) -> list[Finding]:
@@ -174,13 +175,14 @@ class Probe:
     def repaired(self, end: float) -> list[Finding]:
         """OVR050 and OVR015: the same with standardised inputs, and with other learning rates."""
         trials: list[tuple[str, Callable[[], Any], Callable[[float], Finding]]] = []
-        for key in [k for k in self.model.get_params() if k.rpartition("__")[2] in ("learning_rate_init", "eta0", "learning_rate")]:
+        for key in [k for k in self.model.get_params() if k.rpartition("__")[2] in ("learning_rate_init", "eta0",
+                "learning_rate")]:
             rate = self.model.get_params()[key]
             for factor in (10.0, 100.0, 1e3, 0.1, 0.01, 1e-3) if isinstance(rate, float) and rate > 0 else ():
                 trials.append((key, lambda k=key, r=rate * factor: self.fresh().set_params(**{k: r}),
                                lambda loss, f=factor, r=rate: self._rate(r, f, loss, end)))
-        trials.append(("standardised", lambda: make_pipeline(StandardScaler(), self.fresh()), lambda loss: Finding(
-            "OVR050", "issue", f"The inputs are not normalised: with inputs of mean 0 and spread 1 the loss falls to {number(loss)}, "
+        trials.append(("standardised", lambda: make_pipeline(StandardScaler(), self.fresh()), lambda loss: Finding("OVR050",
+            "issue", f"The inputs are not normalised: with inputs of mean 0 and spread 1 the loss falls to {number(loss)}, "
             f"as they are to {number(end)}.", {"cause": "unnormalised_input", "loss": end, "standardised": loss},
             NextStep("put a StandardScaler before the model", "data"))))
         for name, make, say in reversed(trials):
@@ -200,7 +202,7 @@ class Probe:
 
     def _rate(self, rate: float, factor: float, loss: float, end: float) -> Finding:
         what = "low" if factor > 1 else "high"
-        return Finding("OVR015", "issue" if not 0.9e-4 < rate <= 0.1 else "tip", f"The learning rate {number(rate)} is too {what}: "
-                       f"{number(rate * factor)} brings the loss to {number(loss)}, {number(rate)} to {number(end)}.",
-                       {"cause": f"rate_too_{what}", "learning_rate": rate, "better": rate * factor},
-                       NextStep(f"use a learning rate of about {number(rate * factor)}", "exploration"), undecided=0.9e-4 < rate <= 0.1)
+        return Finding("OVR015", "issue" if not 0.9e-4 < rate <= 0.1 else "tip", f"The learning rate {number(rate)} is too "
+            f"{what}: " f"{number(rate * factor)} brings the loss to {number(loss)}, {number(rate)} to {number(end)}.",
+            {"cause": f"rate_too_{what}", "learning_rate": rate, "better": rate * factor}, NextStep("use a learning rate of "
+            f"about {number(rate * factor)}", "exploration"), undecided=0.9e-4 < rate <= 0.1)

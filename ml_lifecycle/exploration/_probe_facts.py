@@ -14,7 +14,6 @@ from ._probe_output import OutputFacts
 from ._probe_runs import NEAR, Goal, Run
 from ._probe_subject import Subject
 
-
 @dataclass
 class OptimizerFacts:
     """What an optimizer holds."""

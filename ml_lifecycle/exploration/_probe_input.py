@@ -99,7 +99,8 @@ def _scale(batch: Batch, facts: InputFacts) -> None:
 def _targets(t: Any, z: Any, facts: InputFacts) -> None:
     facts.whole = not t.is_floating_point() and t.dtype != torch.bool
     value = t.double()
-    facts.target_range, facts.target_spread = (float(value.min()), float(value.max())), float(value.std()) if t.numel() > 1 else 0.0
+    facts.target_range, facts.target_spread = (float(value.min()),
+        float(value.max())), float(value.std()) if t.numel() > 1 else 0.0
     seen = class_view(z, t) if z is not None else None
     different = torch.unique(value)
     whole = bool((different == different.round()).all())
@@ -131,7 +132,8 @@ def _association(batch: Batch, t: Any, facts: InputFacts, seed: int) -> None:
         y = np.searchsorted(edges, y).astype(float)
     near = [_nearest(view) for view in _views(floats[0].reshape(facts.n, -1).double().cpu().numpy(), floats[0])]
     draw = np.random.default_rng(seed)
-    null = np.array([[(y[order] == y[order][k]).mean() for k in near] for order in (draw.permutation(facts.n) for _ in range(300))])
+    null = np.array([[(y[order] == y[order][k]).mean() for k in near] for order in (draw.permutation(facts.n)
+        for _ in range(300))])
     null = null.mean(axis=1)
 
     def hits(labels: Any) -> float:

@@ -1,7 +1,8 @@
 """What happens inside a model on its first batch: gradients layer by layer, dead units, the first NaN, modes, initial weights."""
 
+import contextlib
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -11,7 +12,7 @@ from ._probe_batch import tensors_in
 from ._probe_state import still_random
 from ._probe_step import clean_gradients
 from ._probe_subject import Subject
-from ._probe_trace import CUTS, CURVED, Trace
+from ._probe_trace import CURVED, CUTS, Trace
 
 MODAL = (nn.modules.batchnorm._BatchNorm, nn.modules.dropout._DropoutNd)
 
@@ -47,7 +48,8 @@ class InsideFacts:
 
 def layers(model: Any) -> list[tuple[str, Any]]:
     """Modules that hold parameters themselves."""
-    return [(name or type(model).__name__, m) for name, m in model.named_modules() if any(True for _ in m.parameters(recurse=False))]
+    return [(name or type(model).__name__, m) for name, m in model.named_modules() if any(True
+        for _ in m.parameters(recurse=False))]
 
 
 def inside_facts(subject: Subject) -> InsideFacts:
@@ -104,10 +106,8 @@ def _harmless(module: Any) -> bool:
 def _pass(subject: Subject, facts: InsideFacts) -> None:
     """One pass in training mode, function by function; one in eval mode for dropout that ignores it."""
     with subject.bench() as model, Trace(model, subject.batch.n) as trace:
-        try:
+        with contextlib.suppress(Exception):  # said elsewhere; what ran until then is still told
             subject.forward(model)
-        except Exception:  # noqa: BLE001 - said elsewhere; what ran until then is still told
-            pass
     facts.dead = tuple((e.module or e.name, e.dead) for e in trace.events if e.units > 1)
     facts.curves = sum(e.name in CURVED for e in trace.events)
     facts.cuts = tuple(dict.fromkeys(CUTS[e.name] for e in trace.events if e.name in CUTS))
@@ -115,10 +115,8 @@ def _pass(subject: Subject, facts: InsideFacts) -> None:
     facts.nan_at = f"{bad.module or 'forward'} ({bad.name})" if bad else ""
     ran = set(trace.order)
     with subject.bench(training=False) as model, Trace(model, subject.batch.n) as trace:
-        try:
+        with contextlib.suppress(Exception):
             subject.forward(model)
-        except Exception:  # noqa: BLE001
-            pass
     modules = dict(subject.model.named_modules())
     facts.functional_dropout = max([e.p for e in trace.events if e.name == "dropout" and
                                     not isinstance(modules.get(e.module), MODAL)], default=0.0)
@@ -130,9 +128,8 @@ def _gradients(subject: Subject, facts: InsideFacts) -> None:
     frozen = [(n, p) for n, p in subject.model.named_parameters() if not p.requires_grad]
     facts.frozen = tuple(dict.fromkeys(n.rpartition(".")[0] or n for n, _ in frozen))
     facts.frozen_share = sum(p.numel() for _, p in frozen) / max(1, facts.total)
-    with subject.bench() as model:
-        with torch.no_grad():
-            facts.loss = float(subject.loss(subject.forward(model)))
+    with subject.bench() as model, torch.no_grad():
+        facts.loss = float(subject.loss(subject.forward(model)))
     with subject.bench() as model:
         found = clean_gradients(subject, model)
         if found is None:

@@ -1,5 +1,6 @@
 """What a loss asks for, found by trying it on outputs that no model stands behind."""
 
+import contextlib
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -80,17 +81,15 @@ def _known_numbers(z: Any, t: Any) -> Iterator[tuple[str, Callable[[], Any]]]:
     crossed = z.shape != y.shape and same is not None
     pairs = [("", z if same is not None else None, same)]
     if crossed or same is None:
-        try:
+        with contextlib.suppress(RuntimeError):
             pairs.append((" of all pairs", *torch.broadcast_tensors(z, y)))
-        except RuntimeError:
-            pass
     for ending, a, b in pairs:
         if a is None or b is None:
             continue
         yield "mse" + ending, lambda a=a, b=b: F.mse_loss(a, b)
         yield "l1" + ending, lambda a=a, b=b: F.l1_loss(a, b)
         yield "huber" + ending, lambda a=a, b=b: F.huber_loss(a, b)
-        if 0 <= float(b.min()) and float(b.max()) <= 1:
+        if float(b.min()) >= 0 and float(b.max()) <= 1:
             yield "bce_with_logits" + ending, lambda a=a, b=b: F.binary_cross_entropy_with_logits(a, b)
             yield "bce" + ending, lambda a=a, b=b: F.binary_cross_entropy(a.clamp(0, 1), b)
             yield "bce_with_logits of sigmoid" + ending, lambda a=a, b=b: F.binary_cross_entropy_with_logits(a.sigmoid(), b)

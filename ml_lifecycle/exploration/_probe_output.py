@@ -71,8 +71,7 @@ def output_facts(subject: Subject) -> OutputFacts:
 
 def _out(subject: Subject, model: Any, inputs: Any = None) -> Any:
     with torch.no_grad():
-        found = main_tensor(subject.forward(model, inputs))
-    return found
+        return main_tensor(subject.forward(model, inputs))
 
 
 def _first(subject: Subject, facts: OutputFacts) -> None:
@@ -97,7 +96,7 @@ def _ranges(subject: Subject, facts: OutputFacts) -> None:
         for factor in (1.0, -1.0, 30.0, -30.0, 1e3):
             found.append(_out(subject, model, subject.batch.with_inputs(lambda x, f=factor: x * f, only_float=True).inputs))
         for shift in (-1.0, 1.0):  # weights of the last layers pushed to both sides
-            moved = [p for p in model.parameters()][-4:]
+            moved = list(model.parameters())[-4:]
             with torch.no_grad():
                 for p in moved:
                     p.add_(shift * 10 * (p.abs().mean() + 0.1))
@@ -107,8 +106,8 @@ def _ranges(subject: Subject, facts: OutputFacts) -> None:
         return
     low, high = min(float(z.min()) for z in found), max(float(z.max()) for z in found)
     name = facts.last.split("Backward")[0]
-    if name in ("Relu", "Sigmoid", "Softmax", "Threshold", "Softplus", "Abs", "Clamp", "ClampMin", "Exp", "Pow", "Hardsigmoid") or \
-            (low >= 0 and (high <= 1 or facts.zeros > 0.05)):
+    if name in ("Relu", "Sigmoid", "Softmax", "Threshold", "Softplus", "Abs", "Clamp", "ClampMin", "Exp", "Pow",
+            "Hardsigmoid") or (low >= 0 and (high <= 1 or facts.zeros > 0.05)):
         facts.low = max(low, 0.0) if low >= 0 else -math.inf
     if name == "Tanh" or (low >= -1 and high <= 1 and len(found) > 5):
         facts.low, facts.high = (max(facts.low, -1.0) if low >= -1 else facts.low), (1.0 if high <= 1 else math.inf)

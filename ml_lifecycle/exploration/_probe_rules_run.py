@@ -30,7 +30,8 @@ def verdict(facts: Facts, named: bool) -> Cause:
                "n": facts.inputs.n, "left": goal.share(run.best), "best_learning_rate": facts.own_rate,
                "best_loss": facts.own.best if facts.own else run.best}
     if facts.failed is not None or run.error is not None:
-        return Cause("OVR001", "not_run", "issue" if not named else "tip", 99, "The batch could not be trained on.", numbers, None, True)
+        return Cause("OVR001", "not_run", "issue" if not named else "tip", 99, "The batch could not be trained on.", numbers, None,
+            True)
     span = f"from {number(goal.first)} to {number(run.best)} in {steps} steps on {facts.inputs.n} rows"
     if facts.near:
         return Cause("OVR001", "overfit", "passed", 99, f"The loss is driven near zero: {span}.", numbers)
@@ -39,20 +40,21 @@ def verdict(facts: Facts, named: bool) -> Cause:
     if named:
         return Cause("OVR001", "not_overfit", "tip", 98, f"{text}: it is not driven near zero.", numbers, None, True)
     if facts.own_near:
-        return Cause("OVR001", "slow", "tip", 98, f"{text}: not there yet. Adam with learning rate {number(facts.own_rate)} and a plain step "
-                     f"drives it to {number(facts.own.best if facts.own else run.best)}, so model, loss and data are able to.", numbers,
-                     advice("give it more steps, or another learning rate"), True)
+        return Cause("OVR001", "slow", "tip", 98, f"{text}: not there yet. Adam with learning rate {number(facts.own_rate)} and a "
+            "plain step " f"drives it to {number(facts.own.best if facts.own else run.best)}, so model, loss and data are able "
+            "to.", numbers, advice("give it more steps, or another learning rate"), True)
     best = min(goal.share(run.best), goal.share(facts.own.best) if facts.own else math.inf)
     if not facts.tried_plainly:
-        return Cause("OVR001", "no_time", "tip", 98, f"{text}: not near zero. Time was over before other learning rates could tell whether "
-                     "it is able to.", numbers, NextStep("give it more time", "exploration",
-                                                         "overfit_batch(model, batch, loss_fn, seconds=60)"), True)
+        return Cause("OVR001", "no_time", "tip", 98, f"{text}: not near zero. Time was over before other learning rates could "
+            "tell whether " "it is able to.", numbers, NextStep("give it more time", "exploration", "overfit_batch(model, batch, "
+            "loss_fn, seconds=60)"), True)
     if best < 0.6:
-        return Cause("OVR001", "falling", "tip", 98, f"{text}: not near zero, but still falling, for no cause that is known. The model may be too "
-                     "small for the batch, or need more steps.", numbers, advice("try fewer rows, more units, or more steps"), True)
-    return Cause("OVR001", "stuck", "issue", 98, f"{text}: it does not fall, and no known cause was found. Other learning rates, standardised "
-                 "inputs and fresh weights were tried where that applies.", numbers,
-                 advice("halve the model until it overfits two rows, then put parts back one by one"))
+        return Cause("OVR001", "falling", "tip", 98, f"{text}: not near zero, but still falling, for no cause that is known. The "
+            "model may be too " "small for the batch, or need more steps.", numbers, advice("try fewer rows, more units, or more "
+            "steps"), True)
+    return Cause("OVR001", "stuck", "issue", 98, f"{text}: it does not fall, and no known cause was found. Other learning rates, "
+        "standardised " "inputs and fresh weights were tried where that applies.", numbers, advice("halve the model until it "
+        "overfits two rows, then put parts back one by one"))
 
 
 def _expected(facts: Facts) -> float:
@@ -66,16 +68,19 @@ def _first_loss(facts: Facts) -> Iterator[Cause]:
     if not (math.isfinite(first) and math.isfinite(expected)) or first < 0:
         return
     classes = facts.inputs.outputs if facts.inputs.classes else 0
+
+    
     knows = f"−log(1/{classes}) = {number(math.log(classes))}" if facts.loss.kind == "cross_entropy" and classes > 1 else number(expected)
     numbers = {"first": first, "expected": expected, "ratio": first / expected, "classes": classes}
     if first > 3 * expected + 0.1 * (facts.loss.kind == "cross_entropy"):
         sure = first > 10 * expected and not facts.near
-        yield Cause("OVR002", "initial_loss", "issue" if sure else "tip", 6, f"The first loss is {number(first)}, {number(first / expected)} times "
-                    f"that of knowing nothing ({knows}): outputs are far too sure, or on another scale than the targets, before any "
-                    "training.", numbers, advice("check the scale of the inputs, of the targets, and of the last layer's weights"))
+        yield Cause("OVR002", "initial_loss", "issue" if sure else "tip", 6, f"The first loss is {number(first)}, "
+            f"{number(first / expected)} times " f"that of knowing nothing ({knows}): outputs are far too sure, or on another "
+            "scale than the targets, before any " "training.", numbers, advice("check the scale of the inputs, of the targets, "
+            "and of the last layer's weights"))
     else:
-        yield Cause("OVR002", "initial_loss", "passed", 97, f"The first loss, {number(first)}, is about that of knowing nothing ({knows}).",
-                    numbers)
+        yield Cause("OVR002", "initial_loss", "passed", 97, f"The first loss, {number(first)}, is about that of knowing nothing "
+            f"({knows}).", numbers)
 
 
 def _learning_rate(facts: Facts) -> Iterator[Cause]:
@@ -91,19 +96,20 @@ def _learning_rate(facts: Facts) -> Iterator[Cause]:
     if not (helps or idle) or rate <= 0:
         return
     run, better = facts.rates[factor], rate * factor
-    numbers = {"learning_rate": rate, "better": better, "loss": facts.given.best, "better_loss": run.best, "steps": len(run.losses)}
+    numbers = {"learning_rate": rate, "better": better, "loss": facts.given.best, "better_loss": run.best,
+        "steps": len(run.losses)}
     does = f"{number(better)} brings the loss to {number(run.best)} in {len(run.losses)} steps, {number(rate)} to " \
         f"{number(facts.given.best)} in {len(facts.given.losses)}"
     usual = USUAL[0] <= rate <= USUAL[1] and not facts.given.broken
     if factor < 1:
-        yield Cause("OVR015", "rate_too_high", "tip" if usual else "issue", 1.8, f"The learning rate {number(rate)} is too high for this model: "
-                    f"{does}.", numbers, advice(f"use a learning rate of about {number(better)}"), usual)
+        yield Cause("OVR015", "rate_too_high", "tip" if usual else "issue", 1.8, f"The learning rate {number(rate)} is too high "
+            "for this model: " f"{does}.", numbers, advice(f"use a learning rate of about {number(better)}"), usual)
     else:
         needed = _steps_needed(facts)
         slow = needed > ENDLESS or rate < 0.99e-6
-        yield Cause("OVR015", "rate_too_low", "issue" if slow and not usual else "tip", 1.8, f"The learning rate {number(rate)} is too low to overfit a "
-                    f"batch in {facts.steps} steps: {does}.", {**numbers, "steps_needed": needed},
-                    advice(f"use a learning rate of about {number(better)}, or far more steps"), not (slow and not usual))
+        yield Cause("OVR015", "rate_too_low", "issue" if slow and not usual else "tip", 1.8, f"The learning rate {number(rate)} "
+            "is too low to overfit a " f"batch in {facts.steps} steps: {does}.", {**numbers, "steps_needed": needed}, advice(
+            f"use a learning rate of about {number(better)}, or far more steps"), not (slow and not usual))
 
 
 def _steps_needed(facts: Facts) -> float:
@@ -119,8 +125,8 @@ def _scale(facts: Facts) -> Iterator[Cause]:
     """OVR050: inputs that are constant, or far from mean 0 and spread 1."""
     i = facts.inputs
     if i.same and i.n > 1:
-        yield Cause("OVR050", "constant_input", "issue", 0.8, f"All {i.n} rows of the input are the same (constant): no model can tell them "
-                    "apart.", {"n": i.n, "mean": i.mean}, advice("look at how the batch is loaded", "data"))
+        yield Cause("OVR050", "constant_input", "issue", 0.8, f"All {i.n} rows of the input are the same (constant): no model can "
+            "tell them " "apart.", {"n": i.n, "mean": i.mean}, advice("look at how the batch is loaded", "data"))
         return
     if not math.isfinite(i.spread):
         return
@@ -168,27 +174,30 @@ def _batch(facts: Facts) -> Iterator[Cause]:
     """OVR051 to OVR053: what the rows and labels of the batch allow."""
     i = facts.inputs
     if i.constant_target and i.n > 1 and facts.failed is None:
-        what = "All rows have the same label: a batch of one class" if (i.classes or i.positive) else "All rows have the same target"
-        yield Cause("OVR051", "one_class", "issue", 0.9, f"{what} teaches nothing but a constant answer.", {"n": i.n, "value": i.target_range[0]},
-                    advice("draw the batch at random (shuffle=True), or stratified", "data"))
+        what = "All rows have the same label: a batch of one class" if (i.classes
+            or i.positive) else "All rows have the same target"
+        yield Cause("OVR051", "one_class", "issue", 0.9, f"{what} teaches nothing but a constant answer.", {"n": i.n,
+            "value": i.target_range[0]}, advice("draw the batch at random (shuffle=True), or stratified", "data"))
     if i.conflicts > 1:
         serious = i.conflicts > 0.1 * i.n
-        yield Cause("OVR052", "conflicting_rows", "issue" if serious and not facts.near else "tip", 1.7 if serious else 5, f"{i.conflicts} of {i.n} rows have the same "
-                    "input as another row but another target: the loss cannot reach zero.", {"rows": i.conflicts, "n": i.n},
-                    advice("look for features that were lost, and at the labels of these rows", "data"))
+        yield Cause("OVR052", "conflicting_rows", "issue" if serious and not facts.near else "tip", 1.7 if serious else 5,
+            f"{i.conflicts} of {i.n} rows have the same " "input as another row but another target: the loss cannot reach zero.",
+            {"rows": i.conflicts, "n": i.n}, advice("look for features that were lost, and at the labels of these rows", "data"))
     if i.shift:
-        yield Cause("OVR053", "shifted_labels", "issue", 1.5, f"Labels are shifted against the rows by {abs(i.shift)}: rows that are alike have the same label only "
-                    "when labels are moved back (labels do not belong to their rows).", {"shift": i.shift, "z": i.shift_p, "accuracy": i.accuracy},
-                    advice("check the order in which inputs and labels are read", "data"))
+        yield Cause("OVR053", "shifted_labels", "issue", 1.5, f"Labels are shifted against the rows by {abs(i.shift)}: rows that "
+            "are alike have the same label only " "when labels are moved back (labels do not belong to their rows).",
+            {"shift": i.shift, "z": i.shift_p, "accuracy": i.accuracy}, advice("check the order in which inputs and labels are "
+            "read", "data"))
     elif math.isfinite(i.p) and i.p > 0.2 and i.sorted_labels:
-        yield Cause("OVR053", "sorted_labels", "tip", 2.4, "Labels are sorted, but rows are not: labels seem shuffled against the rows (alike rows share a label in "
-                    f"{i.accuracy:.0%} of cases, {i.chance:.0%} by chance; n = {i.n}).", {"accuracy": i.accuracy, "chance": i.chance, "p": i.p},
-                    advice("check the order in which inputs and labels are read", "data"))
+        yield Cause("OVR053", "sorted_labels", "tip", 2.4, "Labels are sorted, but rows are not: labels seem shuffled against the "
+            "rows (alike rows share a label in " f"{i.accuracy:.0%} of cases, {i.chance:.0%} by chance; n = {i.n}).",
+            {"accuracy": i.accuracy, "chance": i.chance, "p": i.p}, advice("check the order in which inputs and labels are read",
+            "data"))
     elif math.isfinite(i.p) and i.p > 0.3:
-        yield Cause("OVR053", "labels_and_rows", "tip", 2.6, f"No sign that labels go with the inputs: rows that are alike share a label in {i.accuracy:.0%} of cases, "
-                    f"{i.chance:.0%} by chance (p = {number(i.p)}, n = {i.n}). If the task is easy, labels are shuffled against the rows.",
-                    {"accuracy": i.accuracy, "chance": i.chance, "p": i.p, "n": i.n},
-                    advice("look at some rows with their labels", "data"))
+        yield Cause("OVR053", "labels_and_rows", "tip", 2.6, "No sign that labels go with the inputs: rows that are alike share "
+            f"a label in {i.accuracy:.0%} of cases, " f"{i.chance:.0%} by chance (p = {number(i.p)}, n = {i.n}). If the task is "
+            "easy, labels are shuffled against the rows.", {"accuracy": i.accuracy, "chance": i.chance, "p": i.p, "n": i.n},
+            advice("look at some rows with their labels", "data"))
     if i.equal_input:
         yield Cause("OVR053", "target_is_input", "tip", 6, "The targets are the inputs themselves, at the same places.", {},
                     advice("shift the targets by one step if the next one is to be predicted", "data"))

@@ -35,23 +35,24 @@ def _order(facts: Facts, looks: list[Look]) -> Iterator[Cause]:
     steps, backs = (any(what in k.events for k in looks) for what in ("step", "backward"))
     wanted = any(k.clean is not None and float(flat(k.clean, k.before).norm()) > 0 for k in looks)
     if not any(k.grad_mode for k in looks):
-        yield Cause("OVR011", "no_grad", "issue", 1, "The model runs under torch.no_grad() in the training step: no gradient can be "
-                    "computed.", numbers, advice("take the forward pass out of torch.no_grad()"))
+        yield Cause("OVR011", "no_grad", "issue", 1, "The model runs under torch.no_grad() in the training step: no gradient can "
+            "be " "computed.", numbers, advice("take the forward pass out of torch.no_grad()"))
     elif not backs and wanted and not moved:
-        yield Cause("OVR011", "no_backward", "issue", 1, "loss.backward() is never called in the training step, or the loss is detached "
-                    "from the parameters: no parameter gets a gradient.", numbers, advice("call loss.backward() before optimizer.step()"))
+        yield Cause("OVR011", "no_backward", "issue", 1, "loss.backward() is never called in the training step, or the loss is "
+            "detached " "from the parameters: no parameter gets a gradient.", numbers, advice("call loss.backward() before "
+            "optimizer.step()"))
     elif not steps and not moved:
-        yield Cause("OVR011", "no_step", "issue", 1, "optimizer.step() is never called on the parameters of the model: gradients are "
-                    "computed, but no parameter moves.", numbers, advice("call optimizer.step() after loss.backward(), with an optimizer "
-                                                                        "made from model.parameters()"))
+        yield Cause("OVR011", "no_step", "issue", 1, "optimizer.step() is never called on the parameters of the model: gradients "
+            "are " "computed, but no parameter moves.", numbers, advice("call optimizer.step() after loss.backward(), with an "
+            "optimizer " "made from model.parameters()"))
     elif all("backward" in k.events and "step" in k.events and k.events.index("step") < k.events.index("backward")
              for k in looks if "step" in k.events) and steps and backs:
-        yield Cause("OVR011", "step_before_backward", "issue", 1, "optimizer.step() is called before loss.backward(): each step uses no "
-                    "gradient, or that of the step before.", numbers, advice("call optimizer.step() after loss.backward()"))
+        yield Cause("OVR011", "step_before_backward", "issue", 1, "optimizer.step() is called before loss.backward(): each step "
+            "uses no " "gradient, or that of the step before.", numbers, advice("call optimizer.step() after loss.backward()"))
     elif steps and backs and wanted and all(_empty(k) for k in looks if k.at_step is not None):
-        yield Cause("OVR011", "zeroed_before_step", "issue", 1, "Gradients are zeroed between loss.backward() and optimizer.step() "
-                    "(zero_grad in the wrong place): the step uses none.", numbers,
-                    advice("call optimizer.zero_grad() before loss.backward(), not after it"))
+        yield Cause("OVR011", "zeroed_before_step", "issue", 1, "Gradients are zeroed between loss.backward() and "
+            "optimizer.step() " "(zero_grad in the wrong place): the step uses none.", numbers, advice(
+            "call optimizer.zero_grad() before loss.backward(), not after it"))
 
 
 def _empty(look: Look) -> bool:
@@ -68,26 +69,26 @@ def _gradients(facts: Facts, looks: list[Look]) -> Iterator[Cause]:
     if kept:
         share = len(kept) / len(names)
         which = "" if share > 0.9 else f" (those of {few(kept)})"
-        yield Cause("OVR010", "no_zero_grad", "issue", 1, f"Gradients are not zeroed between steps{which}: at each step they are the sum "
-                    "of this gradient and all earlier ones (optimizer.zero_grad() is missing).",
-                    {"parameters": kept[:8], "share": share, "ratio": _ratio(usable[-1])}, ZERO_GRAD)
+        yield Cause("OVR010", "no_zero_grad", "issue", 1, f"Gradients are not zeroed between steps{which}: at each step they are "
+            "the sum " "of this gradient and all earlier ones (optimizer.zero_grad() is missing).", {"parameters": kept[:8],
+            "share": share, "ratio": _ratio(usable[-1])}, ZERO_GRAD)
         return
     angles = [cosine(flat(k.at_step or [], k.before), flat(k.clean or [], k.before)) for k in usable]
     typical = sorted(angles)[len(angles) // 2]
     numbers = {"cosine": typical, "ratio": _ratio(usable[0]), "steps_seen": len(usable)}
     if typical < -0.9:
-        yield Cause("OVR012", "flipped_sign", "issue", 1, "The sign of the loss is flipped in the training step: its gradient points the "
-                    f"opposite way (cosine {number(typical)}), so the loss is maximised (gradient ascent).", numbers,
-                    advice("minimise the loss itself, not its negative"))
+        yield Cause("OVR012", "flipped_sign", "issue", 1, "The sign of the loss is flipped in the training step: its gradient "
+            "points the " f"opposite way (cosine {number(typical)}), so the loss is maximised (gradient ascent).", numbers, advice(
+            "minimise the loss itself, not its negative"))
     elif typical < 0.97:
         yield _other(facts, usable, numbers)
     else:
         yield from _size(facts, usable, numbers)
     missing = [n for i, n in enumerate(names) if all(_lacks(k, i) for k in usable)]
     if missing and typical >= -0.9:
-        yield Cause("OVR031", "detached_in_step", "issue", 2, f"In the training step no gradient reaches {few(missing)}, though the loss "
-                    "depends on them: something is detached there, or their gradients are removed.", {"parameters": missing[:8]},
-                    advice("look for detach(), no_grad() or .data in the training step"))
+        yield Cause("OVR031", "detached_in_step", "issue", 2, f"In the training step no gradient reaches {few(missing)}, though "
+            "the loss " "depends on them: something is detached there, or their gradients are removed.",
+            {"parameters": missing[:8]}, advice("look for detach(), no_grad() or .data in the training step"))
 
 
 def _lacks(look: Look, i: int) -> bool:
@@ -129,10 +130,11 @@ def _size(facts: Facts, looks: list[Look], numbers: dict[str, Any]) -> Iterator[
     """The right direction, but another length."""
     ratios = [_ratio(k) for k in looks]
     low, high = min(ratios), max(ratios)
-    if 1 / 50 < low and high < 50 or not all(map(math.isfinite, ratios)):
+    if low > 1 / 50 and high < 50 or not all(map(math.isfinite, ratios)):
         return
     lengths = [float(flat(k.at_step or [], k.before).norm()) for k in looks]
     if high < 1 and max(lengths) < 1.001 * min(lengths):
+        
         slug, what = "clipped", f"Gradients are clipped or scaled to almost nothing (length {number(lengths[0])}, {number(low)} of what they are)"
     else:
         slug, what = "scaled", f"The loss in the training step is scaled: gradients are {number(ratios[0])} times those of loss_fn"
@@ -144,25 +146,25 @@ def _size(facts: Facts, looks: list[Look], numbers: dict[str, Any]) -> Iterator[
 def _other(facts: Facts, looks: list[Look], numbers: dict[str, Any]) -> Cause:
     """Another direction: other targets, other inputs, a penalty, or another loss."""
     seen = [_pairing(facts, k) for k in looks]
-    for slug, text in (("shuffled_targets", "The targets are shuffled against the rows in the training step: rows are trained on the "
-                        "labels of other rows"), ("other_targets", "The training step uses other targets than those of the batch"),
-                       ("other_inputs", "The training step feeds other inputs to the model than those of the batch (an augmentation, or "
-                        "a wrong tensor)")):
+    for slug, text in (("shuffled_targets", "The targets are shuffled against the rows in the training step: rows are trained on "
+            "the " "labels of other rows"), ("other_targets", "The training step uses other targets than those of the batch"),
+            ("other_inputs", "The training step feeds other inputs to the model than those of the batch (an augmentation, or "
+            "a wrong tensor)")):
         if sum(s == slug for s in seen) > len(seen) / 2:
             mild = slug == "other_inputs" and facts.near
             return Cause("OVR013", slug, "tip" if mild else "issue", 1.5, f"{text} (cosine with the gradient of the batch "
-                         f"{number(numbers['cosine'])}).", numbers, advice("train on the inputs and targets of the same rows, unchanged"))
+                f"{number(numbers['cosine'])}).", numbers, advice("train on the inputs and targets of the same rows, unchanged"))
     k = looks[-1]
     rest, theta = flat(k.at_step or [], k.before) - flat(k.clean or [], k.before), flat(k.before, k.before)
     for slug, power, along in (("l2_penalty", "squared", theta), ("l1_penalty", "absolute", torch.sign(theta))):
         if cosine(rest, along) > 0.9:
             size = float(rest.norm()) / float(along.norm())
-            return Cause("OVR060", slug, "tip" if facts.near else "issue", 1.5, f"The training step adds a penalty on the {power} weights "
-                         f"(strength {number(size)}) that outweighs the loss: the model is over-regularised.", {**numbers, "strength": size},
-                         advice("lower the weight decay or penalty"))
-    return Cause("OVR013", "other_loss", "tip" if facts.near else "issue", 4, "The gradient that the training step uses is not that of "
-                 f"loss_fn on this batch (cosine {number(numbers['cosine'])}): it minimises another loss, uses other data, or changes the "
-                 "gradient.", numbers, advice("compare the step's loss with loss_fn(model(inputs), targets)"))
+            return Cause("OVR060", slug, "tip" if facts.near else "issue", 1.5, f"The training step adds a penalty on the {power} "
+                "weights " f"(strength {number(size)}) that outweighs the loss: the model is over-regularised.", {**numbers,
+                "strength": size}, advice("lower the weight decay or penalty"))
+    return Cause("OVR013", "other_loss", "tip" if facts.near else "issue", 4, "The gradient that the training step uses is not "
+        "that of " f"loss_fn on this batch (cosine {number(numbers['cosine'])}): it minimises another loss, uses other data, or "
+        "changes the " "gradient.", numbers, advice("compare the step's loss with loss_fn(model(inputs), targets)"))
 
 
 def _pairing(facts: Facts, look: Look) -> str:
@@ -196,12 +198,12 @@ def _pairing(facts: Facts, look: Look) -> str:
 def _around(facts: Facts, looks: list[Look]) -> Iterator[Cause]:
     """The batch, and the optimizers themselves."""
     if any(k.touched for k in looks):
-        yield Cause("OVR013", "in_place", "issue", 6, "The batch is changed in place by the model or the training step: each pass over the "
-                    "same tensors sees other numbers.", {}, advice("write x = x / 255 and not x /= 255"))
+        yield Cause("OVR013", "in_place", "issue", 6, "The batch is changed in place by the model or the training step: each pass "
+            "over the " "same tensors sees other numbers.", {}, advice("write x = x / 255 and not x /= 255"))
     if facts.own_step and len(facts.given.optimizers) > 3:
-        yield Cause("OVR016", "new_optimizer", "tip" if facts.near else "issue", 5, "The optimizer is made anew in every step: its momentum "
-                    "and its estimates are lost each time.", {"optimizers": len(facts.given.optimizers)},
-                    advice("make the optimizer once, outside the training step"))
+        yield Cause("OVR016", "new_optimizer", "tip" if facts.near else "issue", 5, "The optimizer is made anew in every step: "
+            "its momentum " "and its estimates are lost each time.", {"optimizers": len(facts.given.optimizers)}, advice(
+            "make the optimizer once, outside the training step"))
 
 
 def _movement(facts: Facts, looks: list[Look]) -> Iterator[Cause]:
@@ -215,14 +217,15 @@ def _movement(facts: Facts, looks: list[Look]) -> Iterator[Cause]:
     if not any(moves):
         zero = bool(rates) and not any(rates)
         what = "the learning rate is 0" if zero else "the parameters are put back, or are not the ones that the model uses"
-        yield Cause("OVR015" if zero else "OVR016", "zero_rate" if zero else "not_moving", "issue", 1.2, "The optimizer steps, but no parameter "
-                    f"moves: {what}.", {"learning_rates": rates}, advice("give the optimizer a learning rate such as 1e-3"))
+        yield Cause("OVR015" if zero else "OVR016", "zero_rate" if zero else "not_moving", "issue", 1.2,
+            "The optimizer steps, but no parameter " f"moves: {what}.", {"learning_rates": rates}, advice(
+            "give the optimizer a learning rate such as 1e-3"))
     elif angles[0] > 0.2:
         why = "maximize=True" if facts.optimizer and facts.optimizer.maximize else "the learning rate is negative" \
             if any(r < 0 for r in rates) else "the sign of the update is flipped"
-        yield Cause("OVR012", "ascends", "issue", 1.2, f"The step goes up the loss instead of down (gradient ascent, flipped sign): {why} "
-                    f"(cosine of the update with the gradient {number(angles[0])}).", {"cosine": angles[0], "learning_rates": rates},
-                    advice("use maximize=False and a positive learning rate"))
+        yield Cause("OVR012", "ascends", "issue", 1.2, "The step goes up the loss instead of down (gradient ascent, flipped "
+            f"sign): {why} " f"(cosine of the update with the gradient {number(angles[0])}).", {"cosine": angles[0],
+            "learning_rates": rates}, advice("use maximize=False and a positive learning rate"))
 
 
 def _holds(facts: Facts) -> Iterator[Cause]:
@@ -231,12 +234,11 @@ def _holds(facts: Facts) -> Iterator[Cause]:
     if held is None:
         return
     if not held.holds_any:
-        yield Cause("OVR016", "no_parameters", "issue", 1.1, "The optimizer holds no trainable parameter of this model (it was made from "
-                    "another model, or before the layers were replaced).", {"optimizer": held.name},
-                    advice("make the optimizer from model.parameters(), after the model is complete"))
+        yield Cause("OVR016", "no_parameters", "issue", 1.1, "The optimizer holds no trainable parameter of this model (it was "
+            "made from " "another model, or before the layers were replaced).", {"optimizer": held.name}, advice(
+            "make the optimizer from model.parameters(), after the model is complete"))
     elif held.missing:
-        yield Cause("OVR016", "missing_parameters", "issue", 1.6, f"The optimizer does not have all parameters: {few(held.missing)} "
-                    f"({held.missing_share:.0%} of the numbers) are never updated.",
-                    {"layers": held.missing, "share": held.missing_share},
-                    advice("make the optimizer from model.parameters(), after the model is complete; freeze on purpose with "
-                           "requires_grad_(False)"))
+        yield Cause("OVR016", "missing_parameters", "issue", 1.6, "The optimizer does not have all parameters: "
+            f"{few(held.missing)} " f"({held.missing_share:.0%} of the numbers) are never updated.", {"layers": held.missing,
+            "share": held.missing_share}, advice("make the optimizer from model.parameters(), after the model is complete; freeze "
+            "on purpose with " "requires_grad_(False)"))

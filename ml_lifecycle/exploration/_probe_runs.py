@@ -152,8 +152,8 @@ def make_optimizer(optimizer: Any, model: Any) -> Any:
     return optimizer(model.parameters())
 
 
-def given_run(subject: Subject, optimizer: Any, train_step: Any, steps: int, goal: Goal, *, factor: float = 1.0, watch: bool = False,
-              regularized: bool = False, drop: bool = False, until: float = math.inf) -> Run:
+def given_run(subject: Subject, optimizer: Any, train_step: Any, steps: int, goal: Goal, *, factor: float = 1.0,
+        watch: bool = False, regularized: bool = False, drop: bool = False, until: float = math.inf) -> Run:
     """The run as asked for, on the model itself, which is put back afterwards."""
     start = Snapshot(subject.model)
     kept = [OptimizerSnapshot(o) for o in _known(optimizer)]

@@ -14,12 +14,11 @@ from ._probe_batch import tensors_in
 from ._probe_state import OptimizerSnapshot, decay_off
 from ._probe_subject import Subject
 
-NAMES = {
-    "model": "model", "net": "model", "network": "model", "module": "model", "batch": "batch", "data": "batch", "xy": "batch",
+NAMES = {"model": "model", "net": "model", "network": "model", "module": "model", "batch": "batch", "data": "batch", "xy": "batch",
     "optimizer": "optimizer", "optim": "optimizer", "opt": "optimizer", "optimiser": "optimizer", "loss_fn": "loss_fn",
-    "criterion": "loss_fn", "loss_function": "loss_fn", "loss_func": "loss_fn", "objective": "loss_fn", "x": "inputs", "xb": "inputs",
-    "inputs": "inputs", "X": "inputs", "y": "targets", "yb": "targets", "targets": "targets", "target": "targets", "labels": "targets",
-}
+    "criterion": "loss_fn", "loss_function": "loss_fn", "loss_func": "loss_fn", "objective": "loss_fn", "x": "inputs",
+    "xb": "inputs", "inputs": "inputs", "X": "inputs", "y": "targets", "yb": "targets", "targets": "targets", "target": "targets",
+    "labels": "targets",}
 BY_COUNT = {0: (), 1: ("batch",), 2: ("model", "batch"), 3: ("model", "batch", "optimizer"),
             4: ("model", "batch", "loss_fn", "optimizer")}
 LOSSES = {getattr(F, n) for n in (
@@ -40,8 +39,8 @@ def roles_of(train_step: Callable[..., Any]) -> tuple[str, ...]:
     if all(named) and len(set(named)) == len(named):
         return tuple(named)
     if len(asked) not in BY_COUNT:
-        raise BadInputError("`train_step` must take (model, batch), (model, batch, optimizer) or (model, batch, loss_fn, optimizer). "
-                            f"Got ({', '.join(asked)}). Wrap it in a function of these.")
+        raise BadInputError("`train_step` must take (model, batch), (model, batch, optimizer) or (model, batch, loss_fn, "
+            "optimizer). " f"Got ({', '.join(asked)}). Wrap it in a function of these.")
     return BY_COUNT[len(asked)]
 
 
