@@ -41,7 +41,29 @@ def draw_losses(ax: "Axes", losses: Sequence[float], lines: dict[str, float], co
     top, bottom = max([values[finite].max(), *beyond]), min([values[finite].min(), *beyond])
     if logged:
         ax.set_ylim(bottom / 1.6, top * 1.8)
-    _levels(ax, levels)
+        _plain_ticks(ax, top / bottom)
+    ax.xaxis.get_major_locator().set_params(integer=True)
+    _levels(ax, _merged(levels))
+
+
+def _plain_ticks(ax: "Axes", span: float) -> None:
+    """Ticks of the log scale as plain numbers."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if span < 300 else (1.0,), numticks=12))
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.yaxis.set_minor_locator(NullLocator())
+
+
+def _merged(levels: dict[str, float]) -> dict[str, float]:
+    """Levels that cannot be told apart in the drawing share a line."""
+    found: list[tuple[str, float]] = []
+    for name, value in sorted(levels.items(), key=lambda item: -item[1]):
+        if found and math.isclose(found[-1][1], value, rel_tol=0.02):
+            found[-1] = f"{found[-1][0]}, {name}", found[-1][1]
+        else:
+            found.append((name, value))
+    return dict(found)
 
 
 def _levels(ax: "Axes", levels: dict[str, float]) -> None:
