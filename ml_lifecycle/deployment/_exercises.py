@@ -36,9 +36,9 @@ def refused_record(attempt: dict[str, Any], *, version: Any) -> str | None:
     if not isinstance(attempt, dict):
         return f"the attempt is a {type(attempt).__name__}, not a dictionary"
     names = set(map(str, attempt))
-    missing, extra = set(contract.kinds) - names, names - set(contract.kinds) - contract.beside
-    if missing or extra:
-        return f"{len(missing)} columns are missing and {len(extra)} are none of the model's: it would be refused for that"
+    missing = set(contract.kinds) - contract.optional - names
+    if missing:
+        return f"{len(missing)} columns are missing: it would be refused for that"
     try:
         record = {str(name): value if isinstance(value, (dict, list)) else as_json(value) for name, value in attempt.items()}
         contract.frame(parse(json.dumps({"records": [record]}, default=str).encode()).records)

@@ -171,15 +171,21 @@ def bad_bodies(version: Any, record: dict[str, Any]) -> dict[str, bytes]:
               "a list": b"[]", "no records": b'{"records": []}', "a number for records": b'{"records": 1}',
               "a record that is text": b'{"records": ["a"]}', "a list for a user": b'{"user_id": [], "records": [{}]}',
               "nested too deeply": b"[" * 100_000}
-    kinds = contract_of(version).kinds
+    contract = contract_of(version)
+    kinds = contract.kinds
     if not kinds:
         return bodies
 
-    def put(name: str, value: Any, drop: bool = False) -> bytes:
-        return json.dumps({"records": [{k: v for k, v in {**record, name: value}.items() if not drop or k != name}]}).encode()
+    def put(name: str, value: Any) -> bytes:
+        return json.dumps({"records": [{**record, name: value}]}).encode()
+
+    def without(name: str, **more: Any) -> bytes:
+        return json.dumps({"records": [{**{k: v for k, v in record.items() if k != name}, **more}]}).encode()
 
     first = next(iter(kinds))
-    bodies |= {"a column missing": put(first, None, drop=True), "an unknown column": put("<no such column>", 1),
+    needed = next((name for name in kinds if name not in contract.optional), None)
+    bodies |= {"a misspelt column": without(first, **{f"{first}_": record.get(first)}), "no column that it knows":
+               b'{"records": [{"<no such column>": 1}]}', **({"a column missing": without(needed)} if needed else {}),
                "an object for a value": put(first, {}), "NaN": put(first, float("nan")), "infinity": put(first, float("inf"))}
     numeric = [name for name, kind in kinds.items() if kind in ("number", "integer")]
     if numeric:

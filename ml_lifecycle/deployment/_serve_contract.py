@@ -22,10 +22,13 @@ def contract_of(version: Any) -> Contract:
     told = {name: KINDS[rule.type] for name, rule in rules.items()}
     kinds = {name: told.get(str(name), kind) for name, kind in named.items()} or told
     beside = tuple(name for name in told if name not in set(map(str, kinds)))
-    if beside:  # what the model does not look at need not come
-        relaxed = tuple(dataclasses.replace(rule, required=False) if rule.name in beside else rule for rule in schema.columns)
-        schema = dataclasses.replace(schema, columns=relaxed)
-    return Contract(kinds, schema, beside=beside, day_first=frozenset(n for n, rule in rules.items() if rule.day_first))
+    # what may have no value, or the model does not look at, need not come
+    optional = {name for name, rule in rules.items() if not rule.required or rule.missing + rule.unreadable > 0}
+    relaxed = tuple(dataclasses.replace(rule, required=False) if rule.name in optional.union(beside) else rule
+                    for rule in schema.columns)
+    schema = dataclasses.replace(schema, columns=relaxed)
+    return Contract(kinds, schema, beside=beside, optional=optional,
+                    day_first=frozenset(name for name, rule in rules.items() if rule.day_first))
 
 
 def names_of(model: Any) -> tuple[Any, ...]:

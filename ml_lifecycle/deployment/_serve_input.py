@@ -1,8 +1,9 @@
 """Are these the columns and values that a version takes? Then as a frame of the types that it was trained on."""
 
 import datetime
+import difflib
 import numbers
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,28 +13,31 @@ from ..foundation._words import shown
 from ..foundation.errors import did_you_mean
 from ._serve_body import Refused, shortened
 
+ALIKE = 0.75  # likeness of two names, 0 to 1, from which on one is taken for a slip of the other
 _WHAT = {"number": "a number", "integer": "a whole number", "boolean": "true or false", "category": "a text, a number or true or "
          "false", "string": "a text", "date": 'a date such as "2024-05-31"', "text": "a text"}
 
 
 class Contract:
-    """What a version takes: columns by name, each of a kind; and the schema when it was registered with one."""
+    """What a version takes: columns by name, each of a kind; and the schema when it was registered with one.
+
+    Columns in another order and columns that it does not know are fine. A column that may have no value need not come; but
+    when a name comes that looks like one that is absent, it is a slip of the pen, and refused.
+    """
 
     def __init__(self, kinds: Mapping[Any, str], schema: Any = None, *, beside: Sequence[str] = (),
-                 day_first: frozenset[str] = frozenset()) -> None:
+                 optional: Collection[str] = (), day_first: frozenset[str] = frozenset()) -> None:
         self.names = {str(name): name for name in kinds}  # JSON knows names that are text only
         self.kinds = {str(name): kind for name, kind in kinds.items()}
         self.schema, self.day_first = schema, day_first
+        self.optional = frozenset(optional)  # columns that need not come: they may have no value
         self.beside = frozenset(beside)  # columns of the schema that the model does not look at: they may come, and are left out
 
     def frame(self, records: Sequence[Mapping[str, Any]], also: frozenset[str] = frozenset()) -> pd.DataFrame:
-        """The records as a frame; raises Refused with one message for each broken rule. `also` are other columns that may come."""
-        also = also - self.kinds.keys() - self.beside if self.kinds else frozenset()
-        if also:
-            records = [{name: value for name, value in record.items() if name not in also} for record in records]
+        """The records as a frame; raises Refused with one message for each broken rule. `also` are names of other columns."""
         wrong: list[str] = []
         for position, record in enumerate(records):
-            wrong += [f"Record {position}: {message}" for message in self._problems(record)]
+            wrong += [f"Record {position}: {message}" for message in self._problems(record, also)]
             if len(wrong) > 100:
                 break
         if wrong:
@@ -43,26 +47,34 @@ class Contract:
         columns: dict[Any, Any] = {}
         for name, kind in self.kinds.items():
             try:
-                columns[self.names[name]] = cast([record[name] for record in records], kind,
+                columns[self.names[name]] = cast([record.get(name) for record in records], kind,
                                                  name in self.day_first)
             except (ValueError, TypeError, OverflowError) as error:
                 raise Refused(422, f"`{name}` must be {_WHAT.get(kind, 'a value')}. Got one that is not: "
                                    f"{str(error).splitlines()[0][:120]}") from None
         return pd.DataFrame(columns, index=pd.RangeIndex(len(records)))
 
-    def _problems(self, record: Mapping[str, Any]) -> list[str]:
+    def _problems(self, record: Mapping[str, Any], also: frozenset[str]) -> list[str]:
         """Broken rules of one record: names first, then types, then what the schema says."""
         if not self.kinds:
             return []
-        missing = [name for name in self.kinds if name not in record]
-        found = [f"`{name}` must be given. Got nothing. Send null if it is not known." for name in missing]
+        absent = [name for name in self.kinds if name not in record]
+        needed = absent if len(absent) == len(self.kinds) else [name for name in absent if name not in self.optional]
+        found = [f"`{name}` must be given. Got nothing. Send null if it is not known." for name in needed]
+        known = self.kinds.keys() | self.beside | also
         found += [f"`{name[:60]}` must be a column of the model. Got a name that is not. {did_you_mean(name, self.kinds)}"
-                  for name in record if name not in self.kinds and name not in self.beside]
+                  for name in record if absent and name not in known and _alike(name, absent)]
         found += [message for name, value in record.items() if name in self.kinds
                   for message in _type_problem(name, value, self.kinds[name], name in self.day_first)]
         if self.schema is not None and not found:
-            found += [" ".join(str(m).split()) for m in self.schema.validate_record(dict(record))]
+            looked = {name: value for name, value in record.items() if name in self.kinds or name in self.beside}
+            found += [" ".join(str(m).split()) for m in self.schema.validate_record(looked)]
         return found
+
+
+def _alike(name: str, absent: Sequence[str]) -> bool:
+    """Whether a name that nobody knows is likely meant to be one that is absent."""
+    return bool(difflib.get_close_matches(name[:60].casefold(), [other.casefold() for other in absent], n=1, cutoff=ALIKE))
 
 
 def _type_problem(name: str, value: Any, kind: str, day_first: bool) -> list[str]:
