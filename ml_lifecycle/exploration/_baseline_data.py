@@ -62,7 +62,8 @@ def about_the_data(table: Table, problem: Problem, dated: Sequence[str]) -> list
     rare = problem.task == "classification" and counts.iloc[-1] < FEW_OF_CLASS
     if n < FEW or rare:
         few = f"{n} rows" if n < FEW else f"{count(int(counts.iloc[-1]), 'row')} of class {str(counts.index[-1])!r}"
-        found.append(Finding("BAS011", "tip", f"There are only {few}: differences between models are hard to tell.",
+        found.append(Finding("BAS011", "tip", f"There {'is' if few.startswith('1 ') else 'are'} only {few}: differences between "
+                             "models are hard to tell.",
                              {"n": n, "rarest": int(counts.iloc[-1])},
                              NextStep("collect or label more rows before tuning", "data")))
     if dated:

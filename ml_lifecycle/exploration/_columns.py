@@ -1,7 +1,7 @@
 """What a column is, and how its values become numbers: the mechanism behind `pipelines`."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -41,8 +41,9 @@ def as_table(X: Any, argument: str = "X") -> Any:
     if values.ndim == 1 and values.dtype.kind in "OUST":
         return pd.DataFrame({"text": values})
     if values.ndim < 2:
-        got, remedy = ("None", "Pass a frame or an array of the features.") if X is None else \
-            (f"an array of shape {values.shape}", "Hand one column over as X.reshape(-1, 1).")
+        got, remedy = (f"an array of shape {values.shape}", "Hand one column over as X.reshape(-1, 1).") if values.ndim else \
+            (f"{type(X).__name__}", "Pass columns as pandas.DataFrame(...).") if isinstance(X, Mapping) else \
+            ("None" if X is None else type(X).__name__, "Pass a frame or an array of the features.")
         raise BadInputError(f"`{argument}` must have rows and columns. Got {got}. {remedy}")
     values = values.reshape(len(values), int(np.prod(values.shape[1:])))
     return pd.DataFrame(values).infer_objects() if values.dtype.kind not in "buif" else values

@@ -54,6 +54,11 @@ def band(
     level: float = 0.8,  # how often the band is to hold a score measured there
 ) -> Band:
     """Value and band at each target."""
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        return _band(sizes, scores, targets, errors, greater_is_better, level)
+
+
+def _band(sizes: Array, scores: Array, targets: Array, errors: Array | None, greater_is_better: bool, level: float) -> Band:
     sign = 1.0 if greater_is_better else -1.0
     targets = np.asarray(targets, dtype=float)
     at, mean, error = _merged(np.asarray(sizes, dtype=float), sign * np.asarray(scores, dtype=float), _usable(errors))

@@ -14,6 +14,7 @@ KIND_COLOUR = {
     "model": PALETTE["blue"], "heuristic": PALETTE["green"], "trivial": PALETTE["grey"],
     "published": PALETTE["purple"], "human": PALETTE["vermillion"],
 }
+MOST = 20  # rows drawn
 FAR = 4.0  # rows further from the best than so many times the best trivial row are drawn at the edge
 
 
@@ -23,15 +24,20 @@ def draw_rows(ax: "Axes", frame: pd.DataFrame, label: str, greater_is_better: bo
     direction = "higher is better" if greater_is_better else "lower is better"
     ax.set_xlabel(f"{label} ({direction}; line: 95 % interval)")
     if shown.empty:
+        ax.set_xticks([])
         ax.set_yticks([])
         ax.text(0.5, 0.5, "no row has a score", transform=ax.transAxes, ha="center", va="center")
         return
-    near = _near(shown)
+    plain = shown.loc[shown["kind"] == "trivial", "score"]
+    if len(shown) > MOST:
+        ax.set_title(f"the first {MOST}; {len(shown) - MOST} more in the table", fontsize=8, loc="left")
+    near = _near(shown)[:MOST]
+    shown = shown.head(MOST)
     edges = shown.loc[near, ["score", "low", "high"]].to_numpy(dtype=float)
     low, high = np.nanmin(edges), np.nanmax(edges)
     pad = 0.05 * ((high - low) or abs(high) or 1.0)
     ax.set_xlim(low - pad, high + pad)
-    plain = shown.loc[shown["kind"] == "trivial", "score"]
+    ax.locator_params(axis="x", nbins=7)
     if len(plain):
         ax.axvline(plain.iloc[0], color=PALETTE["grey"], linestyle=":", linewidth=1.2, zorder=0)
     for place, (row, close) in enumerate(zip(shown.itertuples(index=False), near)):

@@ -10,12 +10,14 @@ import pandas as pd
 from sklearn.dummy import DummyClassifier, DummyRegressor
 
 from ..foundation import _roles, _scores
-from ..foundation.dataset import load_dataset
-from ..foundation.errors import BadInputError, did_you_mean, one_of
+from ..foundation._words import shown
+from ..foundation.dataset import Dataset, load_dataset
+from ..foundation.errors import BadInputError, LifecycleError, did_you_mean, one_of
 from ..foundation.intervals import bootstrap_interval
-from ..foundation.metrics import get_metric
+from ..foundation.metrics import Metric, get_metric
 from . import _columns, _edge
 from ._measure import Candidate, Problem, mean_interval, understood
+from ._task import for_classes, whole
 from .pipelines import default_models
 
 FEWEST = 10  # rows
@@ -34,37 +36,46 @@ class Asked:
     about: dict[str, Any] | None = None  # name and version of the data set
 
 
-def pose(data: Any, y: Any, *, metric: Any, task: str | None, groups: Any, time: Any, positive: Any, **roles: Any) -> Asked:
-    """The problem behind a data set or behind features and target."""
+def pose(data: Any, y: Any, *, metric: Any, task: str | None, groups: Any, time: Any, positive: Any, models: Any = None,
+         called: str = "data", **roles: Any) -> Asked:
+    """The problem behind a data set or behind features and target; `called` is what the caller's argument is named."""
     if isinstance(y, str):
         roles, y = {**roles, "target": y}, None
     if task is not None:
         one_of(task, _roles.TASKS, "task", noun="Tasks")
     if y is None:
-        return _from_dataset(data, metric, task, groups, time, positive, roles)
+        return _from_dataset(data, metric, task, groups, time, positive, models, called, roles)
     for name in ("target", "drop"):
         if roles.get(name):
             raise BadInputError(f"`{name}` must be left out when `y` is given. Got {roles[name]!r}. "
                                 "Pass the data set alone, or X and y.")
-    X = _columns.as_table(data, "data")
+    X = _columns.as_table(data, called)
     if 0 in X.shape:
-        raise BadInputError(f"`data` must have rows and columns. Got shape {X.shape}.")
+        raise BadInputError(f"`{called}` must have rows and columns. Got shape {X.shape}. Pass the features of at least "
+                            f"{FEWEST} rows.")
     group_rows, time_rows = _edge.aligned(groups, X, "groups"), _edge.aligned(time, X, "time")
     features = X.drop(columns=[groups]) if isinstance(groups, str) and groups else X  # the name of a group is no feature
-    problem = replace(_problem(features, y, metric, task, positive), shape=_columns.row_shape(data))
+    problem = replace(_problem(features, y, metric, task, positive, None if task else models), shape=_columns.row_shape(data))
     return Asked(problem, group_rows, time_rows, time if isinstance(time, str) else None, _names(roles.get("text")))
 
 
-def _from_dataset(data: Any, metric: Any, task: Any, groups: Any, time: Any, positive: Any, roles: dict[str, Any]) -> Asked:
+def _from_dataset(data: Any, metric: Any, task: Any, groups: Any, time: Any, positive: Any, models: Any, called: str,
+                  roles: dict[str, Any]) -> Asked:
     named: dict[str, Any] = {"group": groups if isinstance(groups, str) else None,
                              "time": time if isinstance(time, str) else None}
-    found = load_dataset(data, task=task, **named, **{k: v for k, v in roles.items() if v})
+    try:
+        found = load_dataset(data, task=task, **named, **{k: v for k, v in roles.items() if v})
+    except LifecycleError as error:
+        if called == "data":
+            raise
+        raise type(error)(str(error).replace("`data`", f"`{called}`", 1)) from None
     if found.y is None:
         raise BadInputError("`target` must name the column to predict. Got none. "
                             + did_you_mean("", found.frame.columns, noun="Columns"))
     X = found.X
     positive = found.positive if positive is None else positive
-    problem = _problem(X, found.y, metric, found.task, positive)
+    open_to = models if task is None and not isinstance(data, Dataset) else None
+    problem = _problem(X, found.y, metric, found.task, positive, open_to)
     own_groups = found.groups if groups is None or isinstance(groups, str) else groups
     own_times = found.time if time is None or isinstance(time, str) else time
     about = {"data": found.name, "version": found.version, "target": found.roles["target"]}
@@ -77,8 +88,10 @@ def _names(value: Any) -> tuple[Any, ...]:
         value, "text", "a name of a column, or several", "Write text=['note']."))
 
 
-def _problem(X: Any, y: Any, metric: Any, task: str | None, positive: Any) -> Problem:
+def _problem(X: Any, y: Any, metric: Any, task: str | None, positive: Any, models: Any = None) -> Problem:
     column, found = _edge.target_of(y, X.shape[0], FEWEST)
+    if task in (None, "regression") and for_classes(models) and whole(column) and not _edge.too_many(found, len(column)):
+        task = "classification"  # many whole numbers are numbers, unless whoever asks brings classifiers
     task = task or infer_task(column)
     if task == "regression":
         values = _edge.numbers_of(column, found, not _edge.too_many(found, len(column)))
@@ -164,14 +177,15 @@ def _label(model: Any) -> str:
 def as_heuristics(heuristics: Any) -> list[Candidate]:
     """Functions of the features, each with a name."""
     items = list(heuristics.items()) if isinstance(heuristics, Mapping) else \
-        [("", heuristics)] if callable(heuristics) else [("", rule) for rule in _edge.several(
+        [("", heuristics)] if callable(heuristics) or isinstance(heuristics, str) else [("", rule) for rule in _edge.several(
             heuristics, "heuristics", "functions of X, a list or a dict of them", "Write heuristics=[rule].")]
     found = []
     for number, (name, rule) in enumerate(items, 1):
         if not name and isinstance(rule, (tuple, list)) and len(rule) == 2:
             name, rule = rule
         if not callable(rule):
-            raise BadInputError(f"`heuristics` must be functions that take X and give one prediction a row. Got {rule!r:.80}.")
+            raise BadInputError(f"`heuristics` must be functions that take X and give one prediction a row. Got {rule!r:.80}. "
+                                "Write heuristics=[rule].")
         own = getattr(rule, "__name__", type(rule).__name__)
         found.append(Candidate(str(name or (f"rule {number}" if own == "<lambda>" else own)), "heuristic", rule))
     return found
@@ -200,9 +214,9 @@ class Quoted:
     source: str = ""
 
 
-def as_published(published: Iterable[Any]) -> list[Quoted]:
+def as_published(published: Iterable[Any], metric: Metric) -> list[Quoted]:
     """Published results; each says where it was published."""
-    items = [published] if isinstance(published, Mapping) else _edge.several(
+    items: list[Any] = [published] if isinstance(published, (Mapping, str)) else _edge.several(
         published, "published", "dicts with 'name', 'score' and 'source'", "Write published=[{'name': ..., 'score': 0.9, ...}].")
     found = []
     for item in items:
@@ -210,11 +224,11 @@ def as_published(published: Iterable[Any]) -> list[Quoted]:
         if not {"name", "score", "source"} <= given:
             raise BadInputError("`published` must be dicts with 'name', 'score' and 'source' (where it can be read up), and "
                                 f"if known 'low', 'high' and 'n'. Got {item!r:.120}.")
-        found.append(Quoted(str(item["name"]), "published", source=str(item["source"]), **_quoted(item, "published")))
+        found.append(Quoted(str(item["name"]), "published", source=str(item["source"]), **_quoted(item, "published", metric)))
     return found
 
 
-def _quoted(item: Mapping[str, Any], argument: str) -> dict[str, Any]:
+def _quoted(item: Mapping[str, Any], argument: str, metric: Metric) -> dict[str, Any]:
     unknown = set(item) - {"name", "score", "source", "low", "high", "n"}
     if unknown:
         raise BadInputError(f"`{argument}` must have the keys name, score, source, low, high and n. Got {sorted(unknown)} too.")
@@ -227,6 +241,14 @@ def _quoted(item: Mapping[str, Any], argument: str) -> dict[str, Any]:
             raise BadInputError(f"`{argument}` must have numbers as scores. Got {key}={value!r}.") from None
     if not math.isfinite(values["score"]) or values["low"] > values["score"] or values["high"] < values["score"]:
         raise BadInputError(f"`{argument}` must have a finite score from low to high. Got {dict(item)!r:.120}.")
+    if values["n"] <= 0:
+        raise BadInputError(f"`{argument}` must have a number of rows above 0 as n. Got {values['n']:g}. "
+                            "Leave it out when it is not known.")
+    if not metric.low <= values["score"] <= metric.high:
+        share = " Write a percentage as a share: 0.9 for 90." if metric.high == 1 and 1 < values["score"] <= 100 else \
+            f" Quote it as {metric.label}, or choose its metric."
+        raise BadInputError(f"`{argument}` must have a score that {metric.name} can take: from {metric.low:g} to {metric.high:g}. "
+                            f"Got {values['score']:g}.{share}")
     return values
 
 
@@ -236,14 +258,15 @@ def as_human(human: Any, problem: Problem, seed: int) -> list[Quoted]:
         return []
     if isinstance(human, Mapping):
         return [Quoted(str(human.get("name") or "human"), "human", source=str(human.get("source") or ""),
-                       **_quoted(human, "human"))]
+                       **_quoted(human, "human", problem.metric))]
     if isinstance(human, (int, float, np.integer, np.floating)) and not isinstance(human, (bool, np.bool_)):
-        return [Quoted("human", "human", **_quoted({"score": human}, "human"))]
+        return [Quoted("human", "human", **_quoted({"score": human}, "human", problem.metric))]
     table = human.to_numpy(dtype=object) if isinstance(human, (pd.Series, pd.DataFrame)) else np.array(human, dtype=object)
     table = table.reshape(-1, 1) if table.ndim == 1 else table
     if table.ndim != 2 or len(table) != len(problem.y):
+        got = f"shape {table.shape}" if table.ndim else shown(human)
         raise BadInputError(f"`human` must be a number, a dict with 'score', or labels for each of the {len(problem.y)} rows "
-                            f"(rows x annotators). Got shape {table.shape}.")
+                            f"(rows x annotators). Got {got}. Write human=0.95.")
     return [_scored_people(table, problem, seed)]
 
 

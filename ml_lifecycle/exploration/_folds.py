@@ -76,8 +76,17 @@ def _given(cv: Any, X: Any, y: np.ndarray, groups: Any, task: str) -> Folds:
         if shared:
             raise BadInputError(f"`cv` must keep training and test rows apart. Got {shared} rows on both sides of fold {number}.")
         pairs.append((train, test))
+    pairs, notes = _different(pairs)
     how = f"{len(pairs)} fold{'s' * (len(pairs) != 1)} of {type(cv).__name__ if hasattr(cv, 'split') else 'your own'}"
-    return _usable(pairs, y, task, how, [])
+    return _usable(pairs, y, task, how, notes)
+
+
+def _different(pairs: list[Pair]) -> tuple[list[Pair], list[str]]:
+    """Each fold once: a copy would make a score look surer than it is."""
+    found = {(np.sort(train).tobytes(), np.sort(test).tobytes()): (train, test) for train, test in pairs}
+    copies = len(pairs) - len(found)
+    return list(found.values()), [f"{copies} of {len(pairs)} folds {'are copies' if copies > 1 else 'is a copy'} of another, and "
+                                  "left out."] if copies else []
 
 
 def _pairs_of(cv: Any, X: Any, y: np.ndarray, groups: Any) -> list[Any]:

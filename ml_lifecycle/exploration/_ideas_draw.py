@@ -21,7 +21,9 @@ def draw_differences(ax: "Axes", frame: pd.DataFrame, wide: dict[str, tuple[floa
     shown = ideas.head(MOST)
     ax.set_xlabel(f"gain in {label} over {_short(baseline, 34)} (right: better)\n"
                   "thick: 95 % interval; thin: for all ideas at once")
+    ax.locator_params(axis="x", nbins=6)
     if shown.empty:
+        ax.set_xticks([])
         ax.set_yticks([])
         ax.text(0.5, 0.5, "no idea could be compared", transform=ax.transAxes, ha="center", va="center")
         return

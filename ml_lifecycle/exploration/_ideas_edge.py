@@ -87,7 +87,13 @@ def _full(key: Any, known: Mapping[str, Any], base: Any, name: str, argument: st
         raise BadInputError(f"`{argument}` must name one parameter of {name!r}. Got {key!r}, which several steps have. "
                             f"Write one of {', '.join(ends[:6])}.")
     raise UnknownNameError(f"`{argument}` must name parameters of {name!r}. Got {key!r}. "
-                           + did_you_mean(key, [k.removeprefix(last.split('__')[0] + '__') for k in known], noun="Parameters"))
+                           + did_you_mean(key, _most_likely_first(known, last.partition("__")[0] + "__"), noun="Parameters"))
+
+
+def _most_likely_first(known: Mapping[str, Any], prefix: str) -> list[str]:
+    """The parameters of the last step by their short names, then all others."""
+    own = [name.removeprefix(prefix) for name in known if name.startswith(prefix)]
+    return own + [name for name in known if not name.startswith(prefix)]
 
 
 def _function(idea: Callable[..., Any], argument: str) -> Function:
@@ -159,11 +165,25 @@ def with_baseline(ideas: list[Candidate], baseline: Any, forms: Forms) -> tuple[
     return named[0], named[1:]
 
 
+def _named(ideas: Any) -> dict[str, Any]:
+    """The ideas that have a name."""
+    pairs = list(ideas.items()) if isinstance(ideas, Mapping) else \
+        [item for item in ideas if isinstance(item, tuple) and len(item) == 2] if isinstance(ideas, (list, tuple)) else []
+    return {str(name): idea for name, idea in pairs}
+
+
+def handed_in(ideas: Any, baseline: Any, base: Any) -> list[Any]:
+    """All that may be an estimator."""
+    given = list(ideas.values()) if isinstance(ideas, Mapping) else list(ideas) if isinstance(ideas, (list, tuple)) else [ideas]
+    return [*given, baseline, base]
+
+
 def all_of(ideas: Any, baseline: Any, base: Any, asked: Asked, seed: int) -> tuple[Candidate, list[Candidate]]:
     """(the baseline, the other ideas) of what a person handed in."""
-    if base is None and baseline is not None:
-        named = set(map(str, ideas)) if isinstance(ideas, Mapping) else set()
-        plain = isinstance(baseline, str) and baseline not in named
-        base = baseline if plain or hasattr(baseline, "fit") else None
     forms = Forms(asked, seed, base)
+    if base is None and baseline is not None:
+        told = _named(ideas).get(baseline, baseline) if isinstance(baseline, str) else baseline
+        told = told[1] if isinstance(told, tuple) and len(told) == 2 else told
+        known = told in forms.usual if isinstance(told, str) else hasattr(told, "fit")
+        forms = Forms(asked, seed, told if known else None)
     return with_baseline(as_ideas(ideas, forms), baseline, forms)

@@ -15,6 +15,7 @@ from ._folds import Folds
 from ._measure import NAN, Candidate, Outcome, Problem
 
 ALPHA = 0.05
+QUOTED = ("published", "human")  # kinds of rows that were measured elsewhere
 FEWEST_OF_CLASS = 10  # rows of the rarer of two classes below which no difference is judged: a fold holds one or two of them
 FEWEST_CHANGED = 5  # rows by which folds must differ before a difference that is the same in all of them counts
 SIMPLE = ("sklearn.linear_model", "sklearn.naive_bayes", "sklearn.discriminant_analysis", "sklearn.dummy")
@@ -173,8 +174,9 @@ def frame_of(table: Table) -> pd.DataFrame:
         "high": [row.high for row in table.rows],
         "fit_seconds": [row.fit_seconds for row in table.rows], "predict_ms": [row.predict_ms for row in table.rows],
         "kind": [row.kind for row in table.rows],
-        "folds": [float(count) if row.measured else float(np.isfinite(row.scores).sum()) if row.scores else NAN
-                  for row in table.rows], "n": [row.n for row in table.rows],
+        "folds": [NAN if row.kind in QUOTED else float(count) if row.measured else
+                  float(np.isfinite(row.scores).sum()) if row.scores else NAN for row in table.rows],
+        "n": [row.n for row in table.rows],
         "note": [row.note for row in table.rows],
     })
 

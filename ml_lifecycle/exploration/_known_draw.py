@@ -26,10 +26,12 @@ def draw(ax: "Axes", frame: pd.DataFrame, label: str) -> None:
     shown, runs = frame[frame["kind"] != "run"], frame.loc[frame["kind"] == "run", "ours"].to_numpy(dtype=float)
     left, right = _limits(shown)
     ax.set_xlim(left, right)
+    ax.locator_params(axis="x", nbins=6)
     for place, row in enumerate(shown.itertuples(index=False)):
         colour = COLOUR.get(str(row.kind), PALETTE["grey"])
         if np.isfinite(row.published):
-            ax.barh(place, 2 * row.tolerance, left=row.published - row.tolerance, height=0.62, color=PALETTE["purple"], alpha=0.3)
+            start, end = row.published - row.tolerance, min(row.published + row.tolerance, 1.0)
+            ax.barh(place, end - start, left=start, height=0.62, color=PALETTE["purple"], alpha=0.3)
             ax.plot([row.published], [place], marker="D", color=PALETTE["purple"], markersize=10, fillstyle="none", zorder=4)
         if np.isfinite([row.low, row.high]).all():
             ax.plot([row.low, row.high], [place, place], color=colour, linewidth=2.2, solid_capstyle="round")
@@ -48,7 +50,8 @@ def draw(ax: "Axes", frame: pd.DataFrame, label: str) -> None:
 def _limits(shown: pd.DataFrame) -> tuple[float, float]:
     """An axis for what is to be compared; what needs no columns is drawn at its edge when it lies far off."""
     edges = shown[["published", "ours", "low", "high"]].to_numpy(dtype=float)
-    edges = np.column_stack([edges, shown["published"] - shown["tolerance"], shown["published"] + shown["tolerance"]])
+    edges = np.column_stack([edges, shown["published"] - shown["tolerance"],
+                             (shown["published"] + shown["tolerance"]).clip(upper=1.0)])
     near = edges[(shown["kind"] != "trivial").to_numpy()]
     low, high = np.nanmin(near), np.nanmax(near)
     reach = max(high - low, 0.02)

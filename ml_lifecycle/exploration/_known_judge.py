@@ -214,6 +214,10 @@ def _flattered(found: Found) -> Finding:
                             f"baselines(data, models={{{known.name!r}: published_model({known.name!r}, X=data.X)}})"))
 
 
+def _p_value(p: float) -> str:
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+
+
 def _yours(found: Found) -> Finding:
     """REP004: is the person's own model better than the published one?"""
     if found.mine is None:
@@ -223,7 +227,7 @@ def _yours(found: Found) -> Finding:
     value, low, high, p = difference(found.mine, found.ours, found.known.metric == "roc_auc")
     numbers = {"difference": value, "low": low, "high": high, "p": p, "n": found.mine.n, "yours": found.mine.score,
                "published_model": found.ours.score}
-    how = f"{number(value)} ({number(low)} to {number(high)}, p = {number(p)}, n = {found.mine.n:,})"
+    how = f"{number(value)} ({number(low)} to {number(high)}, {_p_value(p)}, n = {found.mine.n:,})"
     verdict = _against(found)
     if verdict == "better":
         return Finding("REP004", "passed", f"{found.named} beats {found.known.name} by {how}.", numbers)
@@ -246,7 +250,7 @@ def _people(found: Found) -> Finding:
     p = float(stats.fisher_exact([[right, total - right], [theirs, human.n - theirs]]).pvalue)
     name = found.named if found.mine is not None else found.known.name
     numbers = {"score": outcome.score, "human": human.published, "p": p, "n": total, "n_human": human.n}
-    gap = f"{number(outcome.score)} (n = {total:,}) against {number(human.published)} (n = {human.n:,}), p = {number(p)}"
+    gap = f"{number(outcome.score)} (n = {total:,}) against {number(human.published)} (n = {human.n:,}), {_p_value(p)}"
     if p >= ALPHA:
         return Finding("REP005", "tip", f"It cannot be told whether {name} differs from a person: {gap}.", numbers,
                        NextStep("score both on more rows", "evaluation", "known_results()"))

@@ -16,7 +16,7 @@ from sklearn.linear_model import lars_path
 from sklearn.model_selection import LeaveOneOut, StratifiedKFold
 from tqdm import tqdm
 
-from ..foundation.errors import BadInputError
+from ..foundation.errors import BadInputError, LifecycleError
 from ..foundation.intervals import wilson
 from ._known_data import Sample
 from ._known_models import AMOUNTS, FEW_STEPS, MODELS
@@ -97,11 +97,16 @@ def _said(model: Any, sample: Sample, train: Any, test: Any) -> NDArray[Any]:
         return np.asarray(sign * fitted.decision_function(_take(sample.X, test)), dtype=float)
 
 
+def _first_line(error: Exception) -> str:
+    said = str(error).splitlines()[0].rstrip(".") if str(error) else "no message"
+    return said if isinstance(error, LifecycleError) else f"{type(error).__name__}: {said}"
+
+
 def _labels(said: Any, sample: Sample) -> NDArray[Any]:
     labels = np.asarray(said).ravel()
     strange = [label for label in np.unique(labels) if label not in set(sample.y.tolist())]
     if strange:
-        raise BadInputError(f"it must predict labels from 0 to {int(sample.y.max())}, but says {strange[0]!r}")
+        raise BadInputError(f"it must predict labels from 0 to {int(sample.y.max())}, but says {strange[0]}")
     return labels
 
 
@@ -118,8 +123,7 @@ def run(known: Known, sample: Sample, mine: Any, *, seed: int, n_jobs: int | Non
     except Exception as error:
         if mine is None:
             raise
-        raise BadInputError(f"`model` must fit and predict under the protocol of {known.name!r}. Got "
-                            f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}. "
+        raise BadInputError(f"`model` must fit and predict under the protocol of {known.name!r}. Got {_first_line(error)}. "
                             "Try it on a few rows first.") from error
     runs = []
     for i in range(len(jobs)):

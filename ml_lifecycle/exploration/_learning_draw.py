@@ -42,7 +42,8 @@ def draw_curves(ax: "Axes", frame: pd.DataFrame, curves: Mapping[str, Measured],
         ends.append((_curve(ax, rows, curves[name], colour, band, reach), name, colour))
         if len(names) <= 2:
             train = frame[(frame["model"] == name) & (frame["split"] == "train") & np.isfinite(frame["score"])]
-            ax.plot(train["n"], train["score"], color=colour, linestyle="--", linewidth=1.1, alpha=0.75)
+            ax.plot(train["n"], train["score"], color=colour, linestyle="--", linewidth=1.1, alpha=0.75,
+                    marker="x" if len(train) == 1 else "", markersize=4)
             reach.extend(train["score"])
             if len(train) and name == names[0]:
                 ax.annotate("on its own rows", (train["n"].iloc[0], train["score"].iloc[0]), xytext=(2, 4),
@@ -70,10 +71,20 @@ def _curve(ax: "Axes", rows: pd.DataFrame, curve: Measured, colour: str, band: b
     ahead = curve.ahead(targets, LEVEL)
     ax.plot(targets, ahead.value, color=colour, linestyle=":", linewidth=1.6)
     reach.extend([*score, ahead.value[-1]])
+    if band:
+        _bars_in(reach, bounds[known], n[known] ** 2 >= n[0] * n[-1])
     if band and np.isfinite([ahead.low, ahead.high]).all():
         ax.fill_between(targets, ahead.low, ahead.high, color=colour, alpha=0.15, linewidth=0)
         reach.extend([ahead.low[-1], ahead.high[-1]])
     return float(ahead.value[-1])
+
+
+def _bars_in(reach: list[float], bounds: np.ndarray, late: np.ndarray) -> None:
+    """Make room for intervals; for those of the smaller sizes at most as much above and below as all else takes."""
+    reach.extend(bounds[late].ravel())
+    low, high = min(reach), max(reach)
+    room = max(high - low, 0.05 * abs(high))
+    reach.extend(np.clip(bounds, low - room, high + room).ravel())
 
 
 def _frame(ax: "Axes", scored: pd.DataFrame, reach: list[float], left_out: int) -> None:
@@ -88,15 +99,16 @@ def _frame(ax: "Axes", scored: pd.DataFrame, reach: list[float], left_out: int) 
     ax.xaxis.set_minor_formatter(NullFormatter())
     bottom, top = _height(scored, np.array(reach)[np.isfinite(reach)])
     ax.set_ylim(bottom, top)
-    more = f"; {left_out} more not drawn" if left_out else ""
-    more += "; a peak is cut off" if not bottom <= scored["score"].min() <= scored["score"].max() <= top else ""
-    ax.set_xlabel(f"rows learned from (log scale; bars: 95 % interval; dotted: expected, 80 % band{more})", fontsize=8.5)
+    more = [f"{left_out} more not drawn"] if left_out else []
+    more += ["a peak is cut off"] if not bottom <= scored["score"].min() <= scored["score"].max() <= top else []
+    ax.set_xlabel("\n".join(["rows learned from (log scale; bars: 95 % interval; dotted: expected, 80 % band)",
+                             *(["; ".join(more)] if more else [])]), fontsize=8.5)
 
 
 def _height(scored: pd.DataFrame, values: np.ndarray) -> tuple[float, float]:
     """The heights to show: all of them, unless one peak would flatten the later half of the curves."""
     bottom, top = float(values.min()), float(values.max())
-    late = scored.loc[scored["n"] >= np.sqrt(scored["n"].min() * scored["n"].max()), "score"]
+    late = scored.loc[scored["n"] >= np.sqrt(scored["n"].min() * scored["n"].max()), ["score", "low", "high"]].stack()
     wide = float(late.max() - late.min())
     if wide > 0 and top - bottom > FLAT * wide:
         bottom, top = max(bottom, float(late.min()) - SHOWN * wide), min(top, float(late.max()) + SHOWN * wide)

@@ -21,7 +21,7 @@ from ..foundation.intervals import bootstrap_interval
 from . import _columns
 from ._learning_order import Nest, Nests
 from ._learning_score import Judge
-from ._measure import NAN, Candidate, Problem, _one_line, _threads, _travels
+from ._measure import NAN, Candidate, Problem, _one_line, _threads, _travels, what_failed
 
 HOUSES = ("sklearn", "ml_lifecycle")  # whose models say so when they cannot write into their input
 OWN_COPIES = int(pd.__version__.split(".")[0]) < 3  # before, writing into a slice of a frame wrote into the frame
@@ -142,8 +142,8 @@ def point(
                 if careful or "read-only" not in str(error):
                     raise
                 done = _done(part, judge, model, size, seed, alone, copied=True)  # it writes into its input
-        except Exception as error:  # noqa: BLE001 - a model that fails must not take the others with it
-            done = {"error": f"{type(error).__name__}: {_one_line(error)}"}
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a model that fails must not take the others with it
+            done = {"error": what_failed(error)}
     said = dict.fromkeys(f"{w.category.__name__}: {_one_line(w.message)}" for w in caught)
     return Point(**done, warned=tuple(said))
 

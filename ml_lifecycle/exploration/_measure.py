@@ -13,6 +13,7 @@ import pandas as pd
 from sklearn.base import clone
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
+from ..foundation.errors import LifecycleError
 from ..foundation.intervals import Interval, bootstrap_interval
 from ..foundation.metrics import Metric, Predictions, predict_with
 from . import _columns
@@ -21,6 +22,7 @@ from ._folds import Pair
 NAN = float("nan")
 ROWS_TIMED = 5  # single rows that a candidate is timed on in each fold
 PATIENCE = 0.5  # seconds after which no further row is timed
+LONGEST = 300  # letters of what an exception or a warning says
 
 
 @dataclass(frozen=True)
@@ -98,14 +100,21 @@ def measure(problem: Problem, candidate: Candidate, fold: Pair, seed: int, alone
         warnings.simplefilter("always")
         try:
             done = _measured(problem, candidate, fold, seed, alone)
-        except Exception as error:  # noqa: BLE001 - one that fails must not take the others with it
-            done = {"error": f"{type(error).__name__}: {_one_line(error)}"}
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - one that fails must not take the others with it
+            done = {"error": what_failed(error)}
     said = dict.fromkeys(f"{w.category.__name__}: {_one_line(w.message)}" for w in caught)
     return Outcome(**done, warned=tuple(said))
 
 
+def what_failed(error: BaseException) -> str:
+    """An exception in one line; the library's own errors say all by themselves."""
+    said = _one_line(error)
+    return said if isinstance(error, LifecycleError) else f"{type(error).__name__}: {said}"
+
+
 def _one_line(error: object) -> str:
-    return (" ".join(str(error).split()).rstrip(".") or "no message")[:200]
+    text = " ".join(str(error).split()).rstrip(".") or "no message"
+    return text if len(text) <= LONGEST else text[:LONGEST].rsplit(" ", 1)[0] + " …"
 
 
 def _measured(problem: Problem, candidate: Candidate, fold: Pair, seed: int, alone: bool) -> dict[str, Any]:

@@ -37,7 +37,7 @@ class BaselineReport(Report):
         "fit_seconds": "median seconds to fit on the training rows of one fold",
         "predict_ms": "median milliseconds to predict ONE row alone",
         "kind": '"trivial", "heuristic", "model", "published" or "human"',
-        "folds": "folds it was measured on; of one that was stopped, those that were done",
+        "folds": "folds it was measured on; of one that was stopped, those that were done; missing for what is quoted",
         "n": "different rows it was scored on",
         "note": "where a quoted score comes from, or what failed",
     }
@@ -118,7 +118,7 @@ class BaselineReport(Report):
         return self.simplest, first.message if first is not None and first.severity != "not applicable" else self.answer
 
     def _size(self) -> tuple[float, float]:
-        return 7.2, 1.3 + 0.32 * max(3, len(self.frame))
+        return 7.2, 1.3 + 0.32 * max(3, min(len(self.frame), _draw.MOST))
 
     def _draw(self, ax: "Axes") -> None:
         _draw.draw_rows(ax, self.frame, self.label, self.greater_is_better)
@@ -134,7 +134,7 @@ def baselines(
     human: Any = None,  # what people reach: a number, a dict (score, low, high, n), or their labels (rows, annotators)
     cv: Any = 5,  # folds: a number, a splitter, or pairs of positions
     models: Any = None,  # estimators (a dict, a list) or names of default ones; None: all default ones; (): none
-    task: str | None = None,  # "classification" or "regression"; None: told from the target
+    task: str | None = None,  # "classification" or "regression"; None: told from the target, and from models that are classifiers
     groups: Any = None,  # column, or one value a row: rows of one group never stand on both sides of a fold
     time: Any = None,  # column, or one value a row: training rows lie strictly before test rows
     seed: int = 0,  # 0 to 2**32 - 1, of folds, models and draws; left-open random states of your own models are set to it
@@ -148,11 +148,11 @@ def baselines(
     """Measure trivial answers, rules and simple models on the same folds, beside quoted scores."""
     seed, n_jobs, seconds = _edge.seed_of(seed), _edge.jobs_of(n_jobs), _edge.limit_of(seconds)
     asked = _entries.pose(data, y, metric=metric, task=task, groups=groups, time=time, positive=positive,
-                          target=target, text=text, drop=drop)
+                          target=target, text=text, drop=drop, models=models)
     problem = asked.problem
     candidates = _entries.unique_names([
         *_entries.trivial(problem.task, seed), *_entries.as_heuristics(heuristics), *_entries.as_models(models, asked, seed)])
-    quoted = [*_entries.as_published(published), *_entries.as_human(human, problem, seed)]
+    quoted = [*_entries.as_published(published, problem.metric), *_entries.as_human(human, problem, seed)]
     shuffled = asked.times is None and isinstance(cv, int)
     with undisturbed():
         folds = make_folds(problem.X, problem.y, task=problem.task, cv=cv, groups=asked.groups, times=asked.times, seed=seed)

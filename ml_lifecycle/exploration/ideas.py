@@ -107,7 +107,7 @@ def compare_ideas(
     base: Any = None,  # estimator or name of a default one that dicts change; None: the baseline, or the simplest default one
     metric: Any = None,  # name of a metric; None: ROC AUC with two classes, balanced accuracy with more, RMSE for numbers
     cv: Any = 5,  # folds: a number, a splitter, or pairs of positions
-    task: str | None = None,  # "classification" or "regression"; None: told from the target
+    task: str | None = None,  # "classification" or "regression"; None: told from the target, and from ideas that are classifiers
     groups: Any = None,  # column, or one value a row: rows of one group never stand on both sides of a fold
     time: Any = None,  # column, or one value a row: training rows lie strictly before test rows
     seconds: float | None = None,  # wall time for each idea over all folds; None: no limit, and no process of its own
@@ -121,7 +121,7 @@ def compare_ideas(
     """Run many isolated ideas on the same folds from the same random state, and hold each against one baseline."""
     seed, n_jobs, seconds = _edge.seed_of(seed), _edge.jobs_of(n_jobs), _edge.limit_of(seconds)
     asked = _entries.pose(data, y, metric=metric, task=task, groups=groups, time=time, positive=positive,
-                          target=target, text=text, drop=drop)
+                          target=target, text=text, drop=drop, models=_ideas_edge.handed_in(ideas, baseline, base))
     problem = asked.problem
     first, rest = _ideas_edge.all_of(ideas, baseline, base, asked, seed)
     shuffled = asked.times is None and isinstance(cv, int)

@@ -109,7 +109,7 @@ class LearningCurve(Report):
     ) -> Extrapolation:  # unpacks as value, low, high; `.behaviour` is "well-behaved" or "ill-behaved", `.why` says why
         """What score to expect with `n` rows to learn from."""
         _, curve = self._measured(model)
-        rows, level = _positive(n, "n", "rows to learn from"), _level(level)
+        rows, level = _positive(n, "n", "rows to learn from", 1000), _level(level)
         found = curve.ahead(np.array([rows]), level)
         return Extrapolation(float(found.value[0]), float(found.low[0]), float(found.high[0]), rows, level, found.behaviour,
                              found.why[0])
@@ -127,7 +127,11 @@ class LearningCurve(Report):
         if isinstance(score, bool) or not isinstance(score, (int, float, np.integer, np.floating)) or not np.isfinite(score):
             raise BadInputError(f"`score` must be a finite number. Got {score!r:.40}. The best one measured is "
                                 f"{number(float(curve.scores[-1]))}.")
-        price = None if cost_per_label is None else _positive(cost_per_label, "cost_per_label", "a price, or None")
+        metric = curve.metric
+        if not metric.low <= score <= metric.high:
+            raise BadInputError(f"`score` must be one that {metric.name} can take: from {metric.low:g} to {metric.high:g}. "
+                                f"Got {score:g}. The best one measured is {number(float(curve.scores[-1]))}.")
+        price = None if cost_per_label is None else _positive(cost_per_label, "cost_per_label", "a price, or None", 0.5)
         return rows_needed(curve, name, float(score), self.rows, price, _level(level))
 
     def _size(self) -> tuple[float, float]:
@@ -137,14 +141,14 @@ class LearningCurve(Report):
         _learning_draw.draw_curves(ax, self.frame, self._curves, self.best, self.label, self.greater_is_better)
 
 
-def _positive(value: Any, argument: str, what: str) -> float:
+def _positive(value: Any, argument: str, what: str, usual: float) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)) or not 0 < value < np.inf:
-        raise BadInputError(f"`{argument}` must be a number above 0: {what}. Got {value!r:.40}. Try {argument}=1000.")
+        raise BadInputError(f"`{argument}` must be a number above 0: {what}. Got {value!r:.40}. Try {argument}={usual}.")
     return float(value)
 
 
 def _level(level: Any) -> float:
-    if not isinstance(level, (int, float)) or not 0 < level < 1:
+    if not isinstance(level, (int, float, np.floating)) or not 0 < level < 1:
         raise BadInputError(f"`level` must lie between 0 and 1. Got {level!r:.40}. The usual level is {LEVEL}.")
     return float(level)
 
@@ -158,7 +162,7 @@ def learning_curve(
     sizes: Any = None,  # rows to learn from: whole numbers, or shares of a fold's training rows; None: 7 of equal ratio
     cv: Any = 5,  # folds: a number, a splitter, or pairs of positions
     worth: float | None = None,  # a gain that is worth having, in the unit of the metric; None: one point
-    task: str | None = None,  # "classification" or "regression"; None: told from the target
+    task: str | None = None,  # "classification" or "regression"; None: told from the target, and from models that are classifiers
     groups: Any = None,  # column, or one value a row: rows of one group never stand on both sides of a fold
     time: Any = None,  # column, or one value a row: training rows lie strictly before test rows
     seed: int = 0,  # 0 to 2**32 - 1, of folds, subsets and models; left-open random states of your models are set to it
@@ -170,12 +174,12 @@ def learning_curve(
 ) -> LearningCurve:  # raises BadInputError or UnknownNameError before any work
     """Measure how models get better with more rows, on nested subsets of the same folds."""
     seed, n_jobs = _edge.seed_of(seed), _edge.jobs_of(n_jobs)
-    worth = None if worth is None else _positive(worth, "worth", "a gain in the unit of the metric")
+    worth = None if worth is None else _positive(worth, "worth", "a gain in the unit of the metric", 0.01)
     if X is None:
         raise BadInputError("`X` must hold the features, or a data set with its target. Got None. "
                             "Write learning_curve(models, X, y), or learning_curve(models, data).")
     asked = _entries.pose(X, y, metric=metric, task=task, groups=groups, time=time, positive=positive, target=target,
-                          text=text, drop=drop)
+                          text=text, drop=drop, models=models, called="X")
     problem = asked.problem
     candidates = _ready(models, asked, seed)
     with undisturbed():

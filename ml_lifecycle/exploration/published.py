@@ -40,8 +40,8 @@ def known_results() -> pd.DataFrame:  # one row a result; nothing is run or load
 
     Columns: name (the key), data, task, model (in words), metric ("accuracy", "roc_auc" or "order"), published (missing for an
     order), tolerance (how far a rerun may lie from it), protocol, citation, url, seconds (about, on one core), needs (packages
-    beyond the core; the extra `course` brings them), n (rows it was measured on), chance (where the tolerance comes from beyond
-    rounding), checked (where the figure was read), caution (what the protocol flatters).
+    beyond the core; the extra `course` brings them), n (rows it was measured on; of an order its steps), chance (where the
+    tolerance comes from beyond rounding), checked (where the figure was read), caution (what the protocol flatters).
     """
     return pd.DataFrame([{name: getattr(known, name) for name in _COLUMNS} for known in KNOWN.values()])
 
@@ -75,7 +75,7 @@ class ReproductionReport(Report):
     low: float  # lower end of its 95 % interval
     high: float  # upper end
     tolerance: float  # how far it may lie from the published figure
-    n: int  # rows it was measured on
+    n: int  # rows it was measured on; of an order its steps
     source: str  # citation and address
     sentence: str  # the verdict in one sentence
 
@@ -119,7 +119,9 @@ def reproduce(
 def _known(result: Any) -> Known:
     name = result.get("name") if isinstance(result, (Mapping, pd.Series)) else result
     if not isinstance(name, str):
-        raise BadInputError(f"`result` must be the name of a published result. Got {shown(result)}. See known_results().")
+        got = f"a {type(result).__name__}" if isinstance(result, pd.DataFrame) else shown(result)
+        raise BadInputError(f"`result` must be the name of a published result, or one row of known_results(). Got {got}. "
+                            "Write reproduce('wine-lda').")
     one_of(name, KNOWN, "result", noun="Published results")
     return KNOWN[name]
 
