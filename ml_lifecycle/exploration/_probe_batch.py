@@ -1,7 +1,7 @@
 """One batch as tensors: what was handed in, checked, copied, and taken apart by rows."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ class Batch:
     targets: Any  # a tensor, or a structure of tensors
     n: int  # rows
     mapping: bool = False  # handed in as one mapping
+    indices: bool = False  # numbers stand for something (tokens, categories) though their type is a float
 
     @property
     def pair(self) -> Any:
@@ -34,12 +35,34 @@ class Batch:
         """The batch with every tensor of the inputs that has one entry a row replaced by `change` of it."""
         def one(value: Any) -> Any:
             by_row = torch.is_tensor(value) and value.ndim and value.shape[0] == self.n
-            return change(value) if by_row and (value.is_floating_point() or not only_float) else value
-        return Batch(mapped(one, self.inputs), self.targets, self.n, self.mapping)
+            return change(value) if by_row and (not only_float or (value.is_floating_point() and not self.indices)) else value
+        return replace(self, inputs=mapped(one, self.inputs))
+
+    def tensors(self) -> list[Any]:
+        """Every tensor of the inputs."""
+        return tensors_in(self.inputs)
+
+    def copy(self) -> "Batch":
+        """The batch on tensors of its own."""
+        return replace(self, inputs=mapped(_kept, self.inputs), targets=mapped(_kept, self.targets))
+
+    @property
+    def plain(self) -> bool:
+        """Whether all inputs are real numbers, to which anything may be added."""
+        return not self.indices and all(t.is_floating_point() for t in self.tensors())
+
+    def other_rows(self, rows: Any, take: Any) -> "Batch":
+        """The batch with `rows` replaced by the rows `take`, whole, in every tensor: valid for whatever is valid now."""
+        def change(value: Any) -> Any:
+            made = value.clone()
+            made[rows] = value[take]
+            return made
+        return self.with_inputs(change)
 
     def floats(self) -> list[Any]:
         """Inputs that are real numbers with one entry a row; masks and indices are left out."""
-        found = [t for t in tensors_in(self.inputs) if t.is_floating_point() and t.ndim and t.shape[0] == self.n]
+        found = [] if self.indices else [t for t in tensors_in(self.inputs) if t.is_floating_point() and t.ndim
+            and t.shape[0] == self.n]
         return found if len(tensors_in(self.inputs)) == 1 else [t for t in found if t.ndim > 1]
 
 
@@ -61,6 +84,8 @@ def tensors_in(value: Any) -> list[Any]:
 
 def as_batch(batch: Any, device: Any) -> Batch:
     """What was handed in as one batch of tensors; raises BadInputError in one line."""
+    inputs: Any
+    targets: Any
     mapping = False
     if isinstance(batch, torch.utils.data.DataLoader):
         batch = next(iter(batch), None)

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 def draw_losses(ax: "Axes", losses: Sequence[float], lines: dict[str, float], colour: str) -> None:
     """Loss over steps, with levels to hold it against; on a log scale where every loss is above zero."""
+    from matplotlib.ticker import MaxNLocator
+
     ax.set_xlabel("step")
     values = np.array(losses, dtype=float)
     finite = np.isfinite(values)
@@ -42,7 +44,7 @@ def draw_losses(ax: "Axes", losses: Sequence[float], lines: dict[str, float], co
     if logged:
         ax.set_ylim(bottom / 1.6, top * 1.8)
         _plain_ticks(ax, top / bottom)
-    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     _levels(ax, _merged(levels))
 
 

@@ -1,8 +1,8 @@
 """The probe itself: measures what there is to measure, repairs on trial what seems broken, and asks the rules."""
 
+import contextlib
 import math
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,22 +10,19 @@ import pandas as pd
 import torch
 
 from ..foundation.errors import BadInputError
-from . import _probe_rules_loss, _probe_rules_model, _probe_rules_run, _probe_rules_step
-from ._probe_batch import Batch
+from . import _probe_rules_loss, _probe_rules_model, _probe_rules_paths, _probe_rules_run, _probe_rules_step
 from ._probe_facts import Cause, Facts, OptimizerFacts
-from ._probe_input import input_facts, standardised
-from ._probe_inside import inside_facts, layers, still_the_same
-from ._probe_loss import loss_facts, minimize
+from ._probe_input import input_facts
+from ._probe_inside import inside_facts, layers
+from ._probe_loss import confined, loss_facts, minimize
 from ._probe_output import output_facts
-from ._probe_runs import NEAR, Run, best_plain_run, given_run
+from ._probe_paths import path_facts
+from ._probe_repairs import repairs
+from ._probe_runs import Run, best_plain_run, given_run
 from ._probe_state import still_random
 from ._probe_subject import Subject, as_subject, main_tensor, quiet, with_tensor
 
 # of the learning rate: after a rise, after a fall
-FACTORS = {True: (0.1, 0.01, 1e-3, 1e-4, 10.0), False: (10.0, 100.0, 1e3, 1e5, 0.1, 0.01)}
-SHORT = 80  # steps of a run that only tells whether something helps
-
-
 def probe(model: Any, batch: Any, loss_fn: Any, *, optimizer: Any, train_step: Any, steps: int, seed: int,
         seconds: float) -> Facts:
     """All facts about one batch; model, optimizer and random states are as before afterwards."""
@@ -73,17 +70,23 @@ def _measure(facts: Facts, optimizer: Any, train_step: Any, seed: int) -> None:
     facts.inputs = input_facts(subject.batch, z, seed)
     if z is not None:
         facts.out = output_facts(subject)
+        facts.goal.shape = facts.out.shape
     if facts.failed is not None:
         facts.inside.frozen_share = 0.0
         return
-    facts.loss = loss_facts(subject, output)
+    facts.loss = loss_facts(subject, output, facts.out.sums)
     if facts.loss.kind == "nll" and _probe_rules_loss.class_dim(facts) in facts.out.log_sums:
         facts.loss.unbounded = False  # the outputs are log-probabilities: never above 0
     facts.inside = inside_facts(subject)
+    facts.paths = path_facts(subject)
+    if facts.out.shape and (math.isfinite(facts.out.low) or math.isfinite(facts.out.high)) and not facts.loss.cut:
+        with contextlib.suppress(Exception):  # a loss may not take what is tried
+            facts.loss.confined = confined(subject, output, facts.out.low, facts.out.high)
     facts.goal.first = facts.inside.loss
     if math.isfinite(facts.loss.lowest) and not facts.loss.unbounded:
         facts.goal.lowest, facts.goal.constant = facts.loss.lowest, facts.loss.constant
-        _conflicts(facts, output)
+        with contextlib.suppress(Exception):
+            _conflicts(facts, output)
     _run(facts, optimizer, train_step)
 
 
@@ -92,6 +95,10 @@ def _first_pass(facts: Facts) -> Any:
     subject, output = facts.subject, None
     for stage in ("forward pass", "loss"):
         try:
+            with subject.bench() as model, still_random(model):
+                if stage == "forward pass":
+                    with torch.no_grad():
+                        subject.look_at_inputs(model)
             with subject.bench() as model, still_random(model):
                 output = subject.forward(model)
                 if stage == "loss":
@@ -121,126 +128,24 @@ def _conflicts(facts: Facts, output: Any) -> None:
 
 def _run(facts: Facts, optimizer: Any, train_step: Any) -> None:
     subject, goal, drop = facts.subject, facts.goal, facts.inside.functional_dropout > 0
+    facts.step = train_step
     trainable = any(p.requires_grad for p in subject.model.parameters())
     if optimizer is None and train_step is None:
         if trainable and facts.out.grad:
-            facts.given, facts.own_rate = best_plain_run(subject, facts.steps, goal, drop=drop, until=subject.until - 2)
+            facts.given, facts.own_rate = best_plain_run(subject, facts.steps, goal, drop=drop, until=0.7)
     else:
-        facts.given = given_run(subject, optimizer, train_step, facts.steps, goal, watch=True, drop=drop,
-                                until=time.monotonic() + 0.6 * max(0.5, subject.until - time.monotonic()))
+        facts.given = given_run(subject, optimizer, train_step, facts.steps, goal, watch=True, drop=drop, until=0.5)
         facts.optimizer = _optimizer_facts(subject, optimizer, facts.given)
         facts.switched_off = (*facts.switched_off, *facts.given.decay_was)
     if facts.given.losses and not math.isfinite(facts.given.losses[0]) and math.isfinite(goal.first) and facts.given.error is None:
         facts.given.losses[0] = goal.first
     if trainable and facts.out.grad and not facts.loss.cut:
-        _repairs(facts, optimizer, train_step, drop)
+        repairs(facts, optimizer, train_step, drop, _sure(facts))
 
 
-def _repairs(facts: Facts, optimizer: Any, train_step: Any, drop: bool) -> None:
-    """Runs that tell why the given one did not get there, the likeliest first, while there is time."""
-    subject, goal = facts.subject, facts.goal
-    _first_losses(facts)
-    healthy = not facts.loss.unbounded and facts.inputs.finite and facts.loss.factor > 0
-    if healthy and not facts.near and _far(facts) and not subject.late:
-        facts.tried["standardised inputs"] = _with_repair(facts, None, drop)
-    if healthy and not facts.near and facts.optimizer is not None and not subject.late:
-        _other_rates(facts, optimizer, train_step, drop)
-    if facts.optimizer is not None and not facts.own_near and not subject.late:
-        facts.own, facts.own_rate = best_plain_run(subject, facts.steps, goal, drop=drop, until=subject.until - 1)
-    _look_at_symmetry(facts)
-    if healthy and not facts.own_near:
-        for name, change in (("standardised inputs", None), ("fresh weights", reset)):
-            if not subject.late and name not in facts.tried and (change is not None or subject.batch.floats()):
-                facts.tried[name] = _with_repair(facts, change, drop)
-    elif healthy and not facts.near and facts.optimizer is not None and subject.batch.floats() and not subject.late:
-        with _batch_of(subject, standardised(subject.batch)):
-            run = given_run(subject, optimizer, train_step, SHORT, goal, drop=drop, until=subject.until)
-        facts.tried |= {"standardised inputs": run, "given with standardised inputs": run}
-    if facts.near and facts.optimizer is not None and facts.switched_off and not subject.late:
-        facts.regularized = given_run(subject, optimizer, train_step, len(facts.given.losses) + 20, goal, regularized=True,
-                                      until=subject.until)
-    elif facts.near and facts.switched_off and not subject.late:
-        facts.regularized = given_run(subject, lambda p: torch.optim.Adam(p, lr=facts.own_rate), None, len(facts.given.losses)
-            + 20, goal, regularized=True, until=subject.until)
-
-
-def _far(facts: Facts) -> bool:
-    """Whether inputs are so far from mean 0 and spread 1 that this is the first suspect."""
-    i = facts.inputs
-    return bool(facts.subject.batch.floats()) and math.isfinite(i.spread) and not i.same and \
-        (i.spread > 30 or i.spread < 1e-2 or abs(i.mean) > 30 or i.offset > 30)
-
-
-def _with_repair(facts: Facts, change: Callable[[Any], None] | None, drop: bool) -> Run:
-    subject = facts.subject
-    rates = (3e-3,) if math.isnan(facts.own_rate) else tuple(dict.fromkeys((3e-3, facts.own_rate)))
-    with _batch_of(subject, subject.batch if change else standardised(subject.batch)):
-        return best_plain_run(subject, min(facts.steps, 2 * SHORT), facts.goal, prepare=change, drop=drop, until=subject.until,
-                              rates=rates)[0]
-
-
-class _batch_of:  # noqa: N801 - reads as a statement
-    """Another batch in the place of the given one."""
-
-    def __init__(self, subject: Subject, batch: Batch) -> None:
-        self.subject, self.old, self.new = subject, subject.batch, batch
-
-    def __enter__(self) -> None:
-        self.subject.batch = self.new
-
-    def __exit__(self, *exc: Any) -> None:
-        self.subject.batch = self.old
-
-
-def reset(model: Any) -> None:
-    """Every layer initialised anew, as its class does it; everything trainable."""
-    for module in model.modules():
-        if callable(getattr(module, "reset_parameters", None)):
-            module.reset_parameters()
-        elif callable(getattr(module, "_reset_parameters", None)):
-            module._reset_parameters()
-
-
-def _look_at_symmetry(facts: Facts) -> None:
-    run = facts.own if facts.own is not None and facts.own.after else facts.given
-    if facts.inside.same_rows and run.after:
-        facts.symmetric = still_the_same(facts.inside, facts.subject.model, run.after)
-
-
-def _first_losses(facts: Facts) -> None:
-    """The first loss with standardised inputs, and with weights initialised anew."""
-    subject = facts.subject
-    known = [v for v in (facts.goal.constant, facts.loss.zeros) if math.isfinite(v)]
-    if subject.batch.floats() and facts.inputs.finite:
-        with subject.bench() as model, torch.no_grad():
-            facts.standard_loss = float(subject.loss(subject.forward(model, standardised(subject.batch).inputs)))
-    if facts.inside.large and known and facts.goal.first > 2 * max(known):
-        with subject.bench() as model, torch.no_grad():
-            reset(model)
-            facts.fresh_loss = float(subject.loss(subject.forward(model)))
-
-
-def _other_rates(facts: Facts, optimizer: Any, train_step: Any, drop: bool) -> None:
-    """The given run again with other learning rates, until one gets far further."""
-    subject, goal, mine = facts.subject, facts.goal, facts.given
-    if mine.error is not None or facts.optimizer is None or not any(facts.optimizer.rates):
-        return
-    rose = mine.broken or mine.best > 0.9 * goal.first or _jumps(mine)
-    slow = not mine.broken and abs(mine.best - goal.first) < 0.1 * abs(goal.first) and not _jumps(mine)
-    for factor in FACTORS[rose and not slow]:
-        if subject.late:
-            return
-        run = given_run(subject, optimizer, train_step, min(facts.steps, SHORT), goal, factor=factor, drop=drop,
-                        until=subject.until)
-        facts.rates[factor] = run
-        if goal.share(run.best) < NEAR:
-            return
-
-
-def _jumps(run: Run) -> bool:
-    """Whether a loss goes up in many steps."""
-    pairs = list(zip(run.losses, run.losses[1:]))
-    return sum(b > a for a, b in pairs) > 0.2 * len(pairs)
+def _sure(facts: Facts) -> bool:
+    """Whether a cause is known that needs no further run to be sure of."""
+    return any(c.severity == "issue" and c.slug in SURE for c in _found(facts))
 
 
 def _optimizer_facts(subject: Subject, optimizer: Any, run: Run) -> OptimizerFacts | None:
@@ -270,18 +175,34 @@ def subject_unused(subject: Subject, run: Run) -> Iterator[str]:
             yield name
 
 
-def causes(facts: Facts) -> list[Cause]:
-    """What the rules make of the facts, the surest first, with the verdict."""
+def _found(facts: Facts) -> list[Cause]:
     found: list[Cause] = [*_probe_rules_loss.explained(facts), *_probe_rules_loss.loss_rules(facts),
         *_probe_rules_run.run_rules(facts)]
     if facts.failed is None:
-        found += [*_probe_rules_step.step_rules(facts), *_probe_rules_model.model_rules(facts)]
-    found = without_echoes(found)
+        found += [*_probe_rules_step.step_rules(facts), *_probe_rules_model.model_rules(facts),
+            *_probe_rules_paths.path_rules(facts)]
+    return without_echoes(found)
+
+
+def causes(facts: Facts) -> list[Cause]:
+    """What the rules make of the facts, the surest first, with the verdict."""
+    found = _found(facts)
     named = any(c.severity == "issue" or c.slug.startswith("rate_") for c in found)
     found.append(_probe_rules_run.verdict(facts, named))
-    return sorted(found, key=lambda c: c.rank)
+    return sorted(found, key=lambda c: (c.rank, c.severity != "issue"))
 
 
+SURE = {  # causes that follow from what was seen, and explain a loss that does not fall
+    "double_softmax", "softmax_axis", "nll_on_probabilities", "nll_on_logits", "double_sigmoid", "relu_on_logits",
+    "bounded_scores", "bounded_output", "flipped_sign", "broadcast", "regression_on_class_index", "wrong_aim", "loss_cut",
+    "targets_ignored", "one_score", "no_zero_grad", "no_grad", "no_backward", "no_step", "step_before_backward",
+    "zeroed_before_step", "shuffled_targets", "other_targets", "l2_penalty", "l1_penalty", "detached", "detached_in_step",
+    "all_frozen", "no_parameters", "missing_parameters", "ascends", "rate_changes", "zero_rate", "not_moving", "overwritten",
+    "put_back", "nan_input", "nan_weights",
+    "nan_forward", "nan_gradient", "nan_loss", "batch_mixing", "input_ignored", "dead_relu",
+    "constant_input", "unregistered", "made_anew", "mask_turned", "softmax_of_one", "attention_axis", "rows_not_counted",
+    "nothing_counted", "graph_kept", "one_place",
+}
 ECHOES = {  # a cause -> what it brings about by itself
     "nan_input": ("nan_later", "nan_loss", "nan_forward", "rate_too_high"),
     "nll_on_logits": ("initial_loss", "scaled_loss"),
@@ -295,6 +216,15 @@ ECHOES = {  # a cause -> what it brings about by itself
     "softmax_axis": ("batch_mixing", "double_softmax", "nll_on_logits"),
     "labels_out_of_range": ("error",), "off_by_one": ("error", "labels_out_of_range_raised"),
     "detached": ("zero_gradients", "no_backward"), "all_frozen": ("detached", "error", "no_backward"),
+    "unregistered": ("unused", "frozen", "missing_parameters", "random_in_eval", "detached"),
+    "made_anew": ("unused", "random_in_eval", "batch_mixing", "eval_differs", "input_ignored", "other_inputs"),
+    "batch_mixing": ("mode_differs", "eval_differs"), "overwritten": ("other_loss", "not_moving"), "put_back": ("not_moving",),
+    "bad_init": ("input_ignored", "outputs_alike", "vanishing_gradients", "rate_too_low", "zero_gradients"),
+    "nothing_counted": ("nan_loss", "nan_later", "nan_gradient", "one_class", "zero_gradients", "nan_forward"),
+    "unscaled_targets": ("initial_loss", "exploding_gradients", "rate_too_high", "rate_too_low"),
+    "mask_turned": ("one_place", "few_places", "input_ignored"), "one_place": ("few_places",),
+    "stale_statistics": ("eval_differs",),
+    "softmax_of_one": ("detached", "zero_gradients"),
     "sum_reduction": ("exploding_gradients", "scaled_loss"),
 }
 

@@ -3,6 +3,7 @@
 import math
 import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from ..foundation.errors import BadInputError
 from ..foundation.report import Finding, NextStep
 
 NEAR = 0.05  # share of the loss of a constant answer that counts as near zero
+STUCK = 0.97  # share of the way to the lowest loss that is left when nothing at all was learned
 OFF: dict[str, Any] = {"alpha": 1e-12, "C": 1e6, "l2_regularization": 0.0, "reg_alpha": 0.0, "reg_lambda": 0.0, "ccp_alpha": 0.0,
                        "early_stopping": False, "dropout": 0.0, "weight_decay": 0.0, "min_samples_leaf": 1, "min_samples_split": 2}
 AGAIN = NextStep("change it and try again", "exploration", "overfit_batch(model, batch)")
@@ -46,7 +48,7 @@ def _pair(batch: Any) -> tuple[Any, np.ndarray]:
                             "Take both from the same rows.")
     if pd.isna(y).any():
         raise BadInputError(f"`batch` must hold targets that are not missing. Got {int(pd.isna(y).sum())} NaN of {len(y)}. Leave "
-            "those " "rows out.")
+            "those rows out.")
     return X, y
 
 
@@ -93,6 +95,8 @@ class Probe:
             value = self.loss_fn(torch.as_tensor(output), torch.as_tensor(self.y))
         else:
             value = self.loss_fn(self.y, output) if "sklearn" in module else self.loss_fn(output, self.y)
+        if hasattr(value, "detach"):
+            value = value.detach().cpu().numpy()
         if np.size(value) != 1:
             raise BadInputError(f"`loss_fn` must return one number. Got shape {np.shape(value)}. Average it.")
         return float(value)
@@ -120,10 +124,11 @@ class Probe:
     def fields(self) -> dict[str, Any]:
         """Run, look, and say what stands in the way."""
         plain = (DummyClassifier(strategy="prior") if self.classes is not None else DummyRegressor()).fit(self.X, self.y)
-        self.constant = self.loss(plain)
+        self.constant = self.loss(plain) if len(np.unique(self.y)) > 1 else 0.0
+        self.lowest = self._lowest()
         findings: list[Finding] = []
         try:
-            losses = [self.constant, *self.run(self.fresh())]
+            losses = [self.constant, *(self.run(self.fresh()) if len(np.unique(self.y)) > 1 else ())]
         except BadInputError:
             raise
         except Exception as error:  # noqa: BLE001 - what an estimator raises is the finding
@@ -135,31 +140,55 @@ class Probe:
             findings += self.judged(losses)
         values = np.array(losses, dtype=float)
         frame = pd.DataFrame({"step": np.arange(len(losses)), "loss": values, "gradient": np.full(len(losses), np.nan),
-                              "left": values / self.constant if self.constant > 0 else np.full(len(losses), np.nan)})
+                              "left": self.left(values)})
         return {"frame": frame, "findings": tuple(findings), "losses": tuple(losses), "first": self.constant,
-                "last": losses[-1] if losses else math.nan, "constant": self.constant, "lowest": 0.0, "n": len(self.y),
+                "last": losses[-1] if losses else math.nan, "constant": self.constant, "lowest": self.lowest, "n": len(self.y),
                 "switched_off": self.off}
 
     def judged(self, losses: list[float]) -> list[Finding]:
         """Findings about a run."""
         found, end = [], losses[-1]
-        near = math.isfinite(end) and end <= NEAR * self.constant
+        left = float(self.left(np.array(end)))
+        near = math.isfinite(end) and end <= max(NEAR * self.constant, self.lowest + NEAR * (self.constant - self.lowest))
         numbers = {"first": losses[0], "last": end, "constant": self.constant, "n": len(self.y), "steps": len(losses) - 1}
         if len(np.unique(self.y)) == 1:
             return [Finding("OVR051", "issue", "All rows have the same label: a batch of one class teaches nothing but a constant "
                 "answer.", {"cause": "one_class", **numbers}, NextStep("draw the batch at random, or stratified", "data"))]
         span = f"from {number(self.constant)} (a constant answer) to {number(end)} on {len(self.y)} rows"
+        goal = f"{number(self.lowest)}, the lowest that rows with equal inputs allow" if self.lowest > 0 else "zero"
         if near:
-            found.append(Finding("OVR001", "passed", f"The loss is driven near zero: {span}.", {"cause": "overfit", **numbers}))
+            found.append(Finding("OVR001", "passed", f"The loss is driven near {goal}: {span}.", {"cause": "overfit", **numbers}))
             return self.regularized(end) + found
         found += self.repaired(end)
         if not found:
-            falling = end < 0.6 * self.constant
-            found.append(Finding("OVR001", "tip" if falling else "issue", f"The loss goes {span}: it is not driven near zero" + (
-                ", but the model has learned something; it may be too simple to learn the batch by heart." if falling
-                else ", and no known cause was found."), {"cause": "falling" if falling else "stuck", **numbers}, AGAIN,
-                undecided=falling))
+            learned = left < STUCK
+            found.append(Finding("OVR001", "tip" if learned else "issue", f"The loss goes {span}: it is not driven near {goal}" + (
+                ", but the model has learned something; it may be too simple to learn the batch by heart." if learned
+                else ", and no known cause was found."), {"cause": "falling" if learned else "stuck", **numbers}, AGAIN,
+                undecided=learned))
         return found
+
+    def left(self, losses: np.ndarray) -> np.ndarray:
+        """Share of the way from a constant answer to the lowest loss that is left."""
+        way = self.constant - self.lowest
+        return (losses - self.lowest) / way if way > 0 else np.full(np.shape(losses), np.nan)
+
+    def _lowest(self) -> float:
+        """What no model can go below, since rows with equal inputs have other targets; 0 under a loss of one's own."""
+        if self.loss_fn is not None or not isinstance(self.X, (np.ndarray, pd.DataFrame)) or np.ndim(self.X) != 2:
+            return 0.0
+        table = pd.DataFrame(self.X).reset_index(drop=True)
+        table = table.set_axis(range(table.shape[1]), axis=1)
+        try:
+            rows = table.groupby(list(table.columns), dropna=False, observed=True, sort=False).ngroup()
+        except TypeError:  # values that cannot be held against each other
+            return 0.0
+        if self.classes is None:
+            values = pd.Series(self.y.astype(float), index=rows.index)
+            return float(((values - values.groupby(rows).transform("mean")) ** 2).mean())
+        shares = pd.crosstab(rows, pd.Series(self.y, index=rows.index)).to_numpy(dtype=float)
+        within = shares / shares.sum(axis=1, keepdims=True)
+        return float(-(shares * np.log(np.where(within > 0, within, 1))).sum() / len(self.y))
 
     def regularized(self, free: float) -> list[Finding]:
         """OVR060: the same with regularization as given."""
@@ -172,15 +201,18 @@ class Probe:
                         f"{number(end)}, without to {number(free)} (a constant answer: {number(self.constant)}).",
                         {"cause": "over_regularised", "with": end, "without": free}, NextStep("regularise less", "exploration"))]
 
+    def _with_rate(self, key: str, rate: float) -> Any:
+        return self.fresh().set_params(**{key: rate})
+
     def repaired(self, end: float) -> list[Finding]:
         """OVR050 and OVR015: the same with standardised inputs, and with other learning rates."""
         trials: list[tuple[str, Callable[[], Any], Callable[[float], Finding]]] = []
         for key in [k for k in self.model.get_params() if k.rpartition("__")[2] in ("learning_rate_init", "eta0",
                 "learning_rate")]:
             rate = self.model.get_params()[key]
-            for factor in (10.0, 100.0, 1e3, 0.1, 0.01, 1e-3) if isinstance(rate, float) and rate > 0 else ():
-                trials.append((key, lambda k=key, r=rate * factor: self.fresh().set_params(**{k: r}),
-                               lambda loss, f=factor, r=rate: self._rate(r, f, loss, end)))
+            for better in (0.1, 0.001, 0.01) if isinstance(rate, float) and rate > 0 else ():
+                if not 0.2 < better / rate < 5:
+                    trials.append((key, partial(self._with_rate, key, better), partial(self._rate, rate, better / rate, end=end)))
         trials.append(("standardised", lambda: make_pipeline(StandardScaler(), self.fresh()), lambda loss: Finding("OVR050",
             "issue", f"The inputs are not normalised: with inputs of mean 0 and spread 1 the loss falls to {number(loss)}, "
             f"as they are to {number(end)}.", {"cause": "unnormalised_input", "loss": end, "standardised": loss},
@@ -190,7 +222,7 @@ class Probe:
                 model = make()
                 if name == "standardised":
                     other = Probe(model[-1], model[0].fit_transform(self.X), self.y, self.loss_fn, self.steps, self.seed)
-                    other.constant = self.constant
+                    other.constant, other.lowest = self.constant, self.lowest
                     reached = other.run(other.fresh())[-1]
                 else:
                     reached = self.run(model)[-1]
@@ -203,6 +235,6 @@ class Probe:
     def _rate(self, rate: float, factor: float, loss: float, end: float) -> Finding:
         what = "low" if factor > 1 else "high"
         return Finding("OVR015", "issue" if not 0.9e-4 < rate <= 0.1 else "tip", f"The learning rate {number(rate)} is too "
-            f"{what}: " f"{number(rate * factor)} brings the loss to {number(loss)}, {number(rate)} to {number(end)}.",
+            f"{what}: {number(rate * factor)} brings the loss to {number(loss)}, {number(rate)} to {number(end)}.",
             {"cause": f"rate_too_{what}", "learning_rate": rate, "better": rate * factor}, NextStep("use a learning rate of "
             f"about {number(rate * factor)}", "exploration"), undecided=0.9e-4 < rate <= 0.1)

@@ -11,6 +11,7 @@ from ._probe_input import InputFacts
 from ._probe_inside import InsideFacts
 from ._probe_loss import LossFacts
 from ._probe_output import OutputFacts
+from ._probe_paths import PathFacts
 from ._probe_runs import NEAR, Goal, Run
 from ._probe_subject import Subject
 
@@ -52,11 +53,37 @@ class Facts:
     standard_loss: float = math.nan  # first loss with inputs of mean 0 and spread 1
     fresh_loss: float = math.nan  # first loss with weights initialised anew
     switched_off: tuple[str, ...] = ()
+    paths: PathFacts = field(default_factory=PathFacts)
+    step: Any = None  # the person's own training step
+    needed: float = math.nan  # steps to near the end at the pace of the given run
 
     @property
     def near(self) -> bool:
         """Whether the run as asked for came near the lowest loss."""
         return self.given.error is None and not math.isnan(self.given.best) and -1 < self.goal.share(self.given.best) < NEAR
+
+    @property
+    def plain(self) -> float:
+        """Where a plain run came to with everything as it is; the given one where no other was done."""
+        return self.own.best if self.own is not None else self.given.best
+
+    @property
+    def rose(self) -> bool:
+        """Whether the loss of the given run rose, or jumps about above where it began."""
+        run, goal = self.given, self.goal
+        if run.broken:
+            return True
+        shares = [goal.share(x) for x in run.losses]
+        if len(shares) < 5:
+            return False
+        late = sorted(shares[len(shares) // 2:])
+        steps = [b - a for a, b in zip(shares, shares[1:])]
+        jumps = sum(d > 0.02 for d in steps) / len(steps)
+        higher = max(late[len(late) // 2], goal.share(run.best))
+        peak = max(x for x in shares if math.isfinite(x))
+        if peak > 3 * max(1.0, shares[0]) and higher > 0.25:
+            return True
+        return higher > shares[0] + 0.02 or (jumps > 0.15 and higher > 0.25)
 
     @property
     def own_near(self) -> bool:
@@ -68,7 +95,7 @@ class Facts:
     def tried_plainly(self) -> bool:
         """Whether a plain run with Adam was done to its end, and did not come near."""
         run = self.own if self.optimizer is not None else self.given
-        return run is not None and not run.cut and not self.own_near
+        return run is not None and not run.cut and not self.own_near and not self.subject.over(0.9)
 
     @property
     def stuck(self) -> bool:

@@ -31,6 +31,7 @@ class InputFacts:
     groups: Any = None  # number of its group of alike inputs, a row
     classes: tuple[int, ...] = ()  # labels that occur, for targets that are classes
     outputs: int = 0  # scores a row
+    classes_counted: bool = True  # some target is a class, not a mark for "ignore me"
     constant_target: bool = False
     counts_up: bool = False  # float targets that are few whole numbers
     whole: bool = False  # targets of an integer type
@@ -111,6 +112,7 @@ def _targets(t: Any, z: Any, facts: InputFacts) -> None:
         facts.outputs = int(z.shape[-1])
     if seen is not None or (facts.whole and len(different) < max(3, facts.n)):
         facts.classes = tuple(int(v) for v in different if v != -100)
+    facts.classes_counted = facts.outputs < 2 or bool((value >= 0).any())
     facts.counts_up = whole and 2 < len(different) <= min(30, max(3, t.numel() // 2)) and \
         float(different[0]) in (0.0, 1.0) and float(different[-1] - different[0]) == len(different) - 1
     same_row = t.shape[0] > 1 and bool((value == value[:1]).all())

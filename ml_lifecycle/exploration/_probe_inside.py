@@ -37,6 +37,8 @@ class InsideFacts:
     same_rows: tuple[str, ...] = ()  # weights whose units are all the same
     large: tuple[tuple[str, float], ...] = ()  # weights many times as large as 1 / sqrt(inputs)
     small: tuple[tuple[str, float], ...] = ()
+    # spread of the weights times the root of the inputs, weight by weight: usually 0.3 to 2
+    sizes: tuple[tuple[str, float], ...] = ()
     in_eval: tuple[str, ...] = ()  # layers that depend on the mode and are in eval mode though they were not told to be
     modal: int = 0  # layers that depend on the mode
     training: bool = True  # mode of the model as given
@@ -64,7 +66,7 @@ def inside_facts(subject: Subject) -> InsideFacts:
 
 
 def _weights(model: Any, facts: InsideFacts) -> None:
-    constant, same, large, small, nan = [], [], [], [], []
+    constant, same, large, small, nan, sizes = [], [], [], [], [], []
     for name, p in model.named_parameters():
         value = p.detach()
         if not value.is_floating_point() or value.numel() < 2:
@@ -80,12 +82,13 @@ def _weights(model: Any, facts: InsideFacts) -> None:
             same.append(name)
         elif not isinstance(_owner(model, name), nn.Embedding) and "pos" not in name:
             size = float(value.std()) * math.sqrt(value[0].numel())
+            sizes.append((name, size))
             if size > 8:
                 large.append((name, size))
             elif size < 0.02:
                 small.append((name, size))
     facts.constant, facts.same_rows, facts.nan_weights = tuple(constant), tuple(same), tuple(nan)
-    facts.large, facts.small = tuple(large), tuple(small)
+    facts.large, facts.small, facts.sizes = tuple(large), tuple(small), tuple(sizes)
 
 
 def _owner(model: Any, name: str) -> Any:
@@ -105,18 +108,16 @@ def _harmless(module: Any) -> bool:
 
 def _pass(subject: Subject, facts: InsideFacts) -> None:
     """One pass in training mode, function by function; one in eval mode for dropout that ignores it."""
-    with subject.bench() as model, Trace(model, subject.batch.n) as trace:
-        with contextlib.suppress(Exception):  # said elsewhere; what ran until then is still told
-            subject.forward(model)
+    with subject.bench() as model, Trace(model, subject.batch.n) as trace, contextlib.suppress(Exception):
+        subject.forward(model)  # what it raises is said elsewhere; what ran until then is still told
     facts.dead = tuple((e.module or e.name, e.dead) for e in trace.events if e.units > 1)
     facts.curves = sum(e.name in CURVED for e in trace.events)
     facts.cuts = tuple(dict.fromkeys(CUTS[e.name] for e in trace.events if e.name in CUTS))
     bad = next((e for e in trace.events if not e.finite and e.inputs_finite), None)
     facts.nan_at = f"{bad.module or 'forward'} ({bad.name})" if bad else ""
     ran = set(trace.order)
-    with subject.bench(training=False) as model, Trace(model, subject.batch.n) as trace:
-        with contextlib.suppress(Exception):
-            subject.forward(model)
+    with subject.bench(training=False) as model, Trace(model, subject.batch.n) as trace, contextlib.suppress(Exception):
+        subject.forward(model)
     modules = dict(subject.model.named_modules())
     facts.functional_dropout = max([e.p for e in trace.events if e.name == "dropout" and
                                     not isinstance(modules.get(e.module), MODAL)], default=0.0)

@@ -2,13 +2,15 @@
 
 import math
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
+from ._probe_batch import Batch
 from ._probe_loss import class_view
 from ._probe_state import still_random
 from ._probe_subject import Subject, main_tensor
@@ -30,6 +32,7 @@ class OutputFacts:
     mixes: float = 0.0  # how far outputs of rows change when OTHER rows change, in spreads of the output
     mixes_dim1: float = math.nan  # the same when rows stand in the second dimension
     own: float = math.nan  # how far outputs change when their own row changes
+    own_fresh: float = math.nan  # the same with weights initialised anew, where they hardly change as they are
     between: float = math.nan  # spread of outputs over different rows, relative to their size
     affine: bool = False
     affine_but_pooling: bool = False
@@ -44,8 +47,9 @@ class OutputFacts:
 class _Average(TorchFunctionMode):
     """Max-pooling becomes average pooling."""
 
-    SWAP = {torch.max_pool1d: F.avg_pool1d, torch.max_pool2d: F.avg_pool2d, F.adaptive_max_pool1d: F.adaptive_avg_pool1d,
-            F.adaptive_max_pool2d: F.adaptive_avg_pool2d, F.max_pool1d: F.avg_pool1d, F.max_pool2d: F.avg_pool2d}
+    SWAP: ClassVar[dict[Any, Any]] = {torch.max_pool1d: F.avg_pool1d, torch.max_pool2d: F.avg_pool2d,
+        F.adaptive_max_pool1d: F.adaptive_avg_pool1d, F.adaptive_max_pool2d: F.adaptive_avg_pool2d, F.max_pool1d: F.avg_pool1d,
+        F.max_pool2d: F.avg_pool2d}
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
@@ -61,7 +65,7 @@ def output_facts(subject: Subject) -> OutputFacts:
     facts.track_free = tuple(name for name, m in subject.model.named_modules()
                              if isinstance(m, nn.modules.batchnorm._BatchNorm) and m.running_mean is None)
     with still_random(subject.model):
-        for part in (_first, _ranges, _mixing, _straight, _randomness):
+        for part in (_first, _randomness, _ranges, _mixing, _fresh, _straight):
             try:
                 part(subject, facts)
             except Exception as error:  # noqa: BLE001 - a model may not take what is tried
@@ -94,22 +98,30 @@ def _ranges(subject: Subject, facts: OutputFacts) -> None:
     found = []
     with subject.bench() as model:
         for factor in (1.0, -1.0, 30.0, -30.0, 1e3):
-            found.append(_out(subject, model, subject.batch.with_inputs(lambda x, f=factor: x * f, only_float=True).inputs))
+            found.append(_out(subject, model, subject.batch.with_inputs(partial(torch.mul, other=factor), only_float=True).inputs))
         for shift in (-1.0, 1.0):  # weights of the last layers pushed to both sides
             moved = list(model.parameters())[-4:]
             with torch.no_grad():
                 for p in moved:
                     p.add_(shift * 10 * (p.abs().mean() + 0.1))
             found.append(_out(subject, model))
+    with subject.bench() as model:
+        with torch.no_grad():
+            for p in model.parameters():
+                p.mul_(10 if p.ndim > 1 else 1)
+        found.append(_out(subject, model))
+    free = bool(subject.batch.floats())  # inputs that could be made larger
     found = [z for z in found if bool(torch.isfinite(z).all())]
     if not found:
         return
     low, high = min(float(z.min()) for z in found), max(float(z.max()) for z in found)
     name = facts.last.split("Backward")[0]
     if name in ("Relu", "Sigmoid", "Softmax", "Threshold", "Softplus", "Abs", "Clamp", "ClampMin", "Exp", "Pow",
-            "Hardsigmoid") or (low >= 0 and (high <= 1 or facts.zeros > 0.05)):
+            "Hardsigmoid") or (free and low >= 0 and (high <= 1 or facts.zeros > 0.05)):
         facts.low = max(low, 0.0) if low >= 0 else -math.inf
-    if name == "Tanh" or (low >= -1 and high <= 1 and len(found) > 5):
+    if facts.low >= 0 and high <= 1:
+        facts.low, facts.high = 0.0, 1.0
+    elif name == "Tanh" or (free and low >= -1 and high <= 1 and len(found) > 5):
         facts.low, facts.high = (max(facts.low, -1.0) if low >= -1 else facts.low), (1.0 if high <= 1 else math.inf)
     if high <= 0 and low < 0 and name in ("LogSoftmax", "LogSigmoid", "Neg", "Log"):
         facts.high = 0.0
@@ -123,28 +135,31 @@ def _ones(value: Any) -> bool:
     return bool(((value - 1).abs() < 1e-3).all())
 
 
-def _changed(x: Any, rows: Any, factor: float = 1.0) -> Any:
-    """The rows replaced by others: noise of the same spread for numbers, rolled rows for whole numbers."""
-    made = x.clone()
-    if x.is_floating_point():
+def _changed(batch: Batch, rows: Any, factor: float = 1.0) -> Any:
+    """The rows replaced: by noisy ones for numbers, by other rows of the batch where numbers stand for something."""
+    if not batch.plain:
+        return batch.other_rows(rows, _others(batch, rows)).inputs
+
+    def change(x: Any) -> Any:
+        made = x.clone()
         spread = x.std() if x.numel() > 1 else torch.ones_like(x).mean()
         made[rows] = factor * x[rows].flip(0) + torch.randn_like(x[rows]) * (spread + 1e-3)
-    elif x.dtype != torch.bool and x.ndim > 1:
-        flat = x[rows].reshape(len(rows), -1)
-        made[rows] = flat[:, torch.randperm(flat.shape[1], device=x.device)].flip(0).reshape(x[rows].shape)
-        if torch.equal(made, x):
-            made[rows] = x[rows].roll(1, 0)
-    elif x.dtype != torch.bool:
-        made[rows] = x[rows].roll(1, 0)
-    return made
+        return made
+    return batch.with_inputs(change).inputs
+
+
+def _others(batch: Batch, rows: Any) -> Any:
+    """A row of the batch, drawn at random with repeats, in the place of each of some rows."""
+    return (rows + torch.randint(1, max(2, batch.n), rows.shape, device=rows.device)) % batch.n
 
 
 def _mixing(subject: Subject, facts: OutputFacts) -> None:
     """Change the second half of the rows: outputs of the first half must stay, those of the second must not."""
     n = subject.batch.n
-    if n < 2:
+    if n < 2 or facts.random_eval:
         return
     with subject.bench(training=False) as model:
+        _wake(model)
         z = _out(subject, model)
         if z.shape[0] != n:
             return
@@ -153,7 +168,7 @@ def _mixing(subject: Subject, facts: OutputFacts) -> None:
         half = torch.arange(n, device=z.device) < (n + 1) // 2
         facts.own = 0.0
         for some, size_of in ((half, 1.0), (~half, 1.0), (~half, 10.0)):
-            inputs = subject.batch.with_inputs(lambda x, w=some, f=size_of: _changed(x, torch.nonzero(w).flatten(), f)).inputs
+            inputs = _changed(subject.batch, torch.nonzero(some).flatten(), size_of)
             moved = (_out(subject, model, inputs) - z).abs()
             facts.mixes = max(facts.mixes, float(moved[~some].max()) / spread)
             facts.own = max(facts.own, float(moved[some].max()) / max(size, spread))
@@ -162,9 +177,40 @@ def _mixing(subject: Subject, facts: OutputFacts) -> None:
             early = torch.arange(x.shape[1], device=z.device) < (x.shape[1] + 1) // 2
             facts.mixes_dim1 = 0.0
             for some in (early, ~early):
-                other = _changed(x.transpose(0, 1), torch.nonzero(some).flatten()).transpose(0, 1)
+                turned = Batch(x.transpose(0, 1), None, int(x.shape[1]), indices=subject.batch.indices)
+                other = _changed(turned, torch.nonzero(some).flatten()).transpose(0, 1)
                 moved = (_out(subject, model, other) - z).abs()[:, ~some]
                 facts.mixes_dim1 = max(facts.mixes_dim1, float(moved.max()) / spread)
+
+
+def _fresh(subject: Subject, facts: OutputFacts) -> None:
+    """Whether weights as their classes draw them would let the input through."""
+    if not facts.own < 1e-4 or facts.random_eval:
+        return
+    with subject.bench(training=False) as model:
+        reset(model)
+        _wake(model)
+        z = _out(subject, model)
+        rows = torch.arange(z.shape[0], device=z.device)
+        facts.own_fresh = float((_out(subject, model, _changed(subject.batch, rows)) - z).abs().max()) / (float(z.abs().mean())
+            + 1e-12)
+
+
+def reset(model: Any) -> None:
+    """Every layer initialised anew, as its class does it; everything trainable."""
+    for module in model.modules():
+        if callable(getattr(module, "reset_parameters", None)):
+            module.reset_parameters()
+        elif callable(getattr(module, "_reset_parameters", None)):
+            module._reset_parameters()
+
+
+def _wake(model: Any) -> None:
+    """Weights and gates that are all zero get small random numbers: zero is a usual start, and hides what stands before it."""
+    with torch.no_grad():
+        for name, p in model.named_parameters():
+            if "bias" not in name and p.is_floating_point() and not bool(p.any()):
+                p.normal_(0, 0.1)
 
 
 def _straight(subject: Subject, facts: OutputFacts) -> None:
@@ -173,11 +219,19 @@ def _straight(subject: Subject, facts: OutputFacts) -> None:
     weighted = [m for m in subject.model.modules() if isinstance(getattr(m, "weight", None), nn.Parameter) and m.weight.ndim > 1]
     if not floats or len(weighted) < 2 or subject.batch.n < 2 or not torch.is_tensor(subject.batch.inputs):
         return
+    if facts.random_eval:
+        return
     with subject.bench(training=False) as model:
-        facts.affine = _is_affine(subject, model)
-        if not facts.affine:
+        _wake(model)
+        first = _is_affine(subject, model)
+        with _Average():
+            pooled = first or _is_affine(subject, model)
+        if pooled:  # units that are never off look straight: with other weights they need not be
+            reset(model)
+            _wake(model)
+            facts.affine = first and _is_affine(subject, model)
             with _Average():
-                facts.affine_but_pooling = _is_affine(subject, model)
+                facts.affine_but_pooling = not facts.affine and _is_affine(subject, model)
 
 
 def _is_affine(subject: Subject, model: Any) -> bool:

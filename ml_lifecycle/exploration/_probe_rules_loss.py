@@ -6,6 +6,7 @@ from typing import Any
 
 from ..foundation._render import number
 from ._probe_facts import Cause, Facts, advice, few
+from ._probe_runs import NEAR
 
 RAW = advice("return raw scores from the model, without an activation at the end; this loss applies it itself")
 
@@ -35,11 +36,11 @@ def class_dim(facts: Facts) -> int:
 def _connected(facts: Facts) -> Iterator[Cause]:
     if facts.loss.cut:
         yield Cause("OVR021", "loss_cut", "issue", 1, "The loss is detached from the outputs: loss_fn gives a number without a "
-            "gradient " "(argmax, rounding, detach(), .item() or numpy in it).", {}, advice("compute the loss from the scores "
-            "with torch " "functions that have a gradient"))
+            "gradient (argmax, rounding, detach(), .item() or numpy in it).", {}, advice("compute the loss from the scores "
+            "with torch functions that have a gradient"))
     if facts.loss.same_for_any_target:
         yield Cause("OVR021", "targets_ignored", "issue", 2, "The loss does not depend on the targets: it is the same when rows "
-            "get the " "targets of other rows.", {}, advice("pass the targets to the loss, row by row"))
+            "get the targets of other rows.", {}, advice("pass the targets to the loss, row by row"))
 
 
 def _activation(facts: Facts) -> Iterator[Cause]:
@@ -50,26 +51,33 @@ def _activation(facts: Facts) -> Iterator[Cause]:
     ce = loss.kind.startswith("cross_entropy") or (loss.shift_free is not None and loss.shift_free == dim)
     bound = math.log(1 + (classes - 1) / math.e) if classes > 1 else math.nan
     numbers: dict[str, Any] = {"loss": loss.kind, "output": out.last.split("Backward")[0], "lowest_possible": bound}
+    inner = loss.kind in ("", "cross_entropy of "
+        "sigmoid") and loss.shift_free is not None and bound > 0 and abs(loss.lowest - bound) < 0.01 * bound and not loss.unbounded
     if (shares and dim not in out.sums and dim not in out.log_sums) or "over rows" in loss.kind:
         d = shares[0] if shares else 0
         over = "the rows of the batch" if d == 0 else f"dimension {d}"
         yield Cause("OVR020", "softmax_axis", "issue", 1, f"The softmax runs over the wrong axis: outputs sum to one over {over}, "
-            "not over " f"the classes (dimension {dim}).", {**numbers, "dimension": d}, advice(f"use softmax(dim={dim}), or no "
-            "softmax at all " "with a loss that has its own"))
-    elif (ce and dim in out.sums) or loss.kind in ("cross_entropy of softmax",):
+            f"not over the classes (dimension {dim}).", {**numbers, "dimension": d}, advice(f"use softmax(dim={dim}), or no "
+            "softmax at all with a loss that has its own"))
+    elif (ce and dim in out.sums) or (loss.kind == "cross_entropy of softmax" and loss.shift_free is not None) or inner:
         yield Cause("OVR020", "double_softmax", "issue", 1, "Softmax is applied twice: the outputs are already probabilities "
-            "(rows sum to " f"one), and the cross-entropy loss applies a softmax again, so it cannot fall below {number(bound)}.",
+            f"(rows sum to one), and the cross-entropy loss applies a softmax again, so it cannot fall below {number(bound)}.",
             numbers, RAW)
+    elif loss.kind in ("cross_entropy of sigmoid", "cross_entropy of softmax", "cross_entropy of relu"):
+        sigmoid = not loss.kind.endswith("relu")
+        yield Cause("OVR022", "bounded_scores" if sigmoid else "relu_on_logits", "issue", 1.5,
+            f"A {'sigmoid' if sigmoid else 'ReLU'} is applied to the scores (logits) before the cross-entropy, which applies a "
+            "softmax " "itself: scores cannot go where they should.", numbers, RAW)
     elif loss.kind in ("nll", "nll of softmax") and (dim in out.sums or loss.kind == "nll of softmax"):
         yield Cause("OVR020", "nll_on_probabilities", "issue", 1, "NLLLoss is given probabilities (softmax) where it expects "
             "log-probabilities.", numbers, advice("use log_softmax instead of softmax, or raw scores with CrossEntropyLoss"))
     elif loss.kind == "nll" and dim not in out.log_sums:
         yield Cause("OVR020", "nll_on_logits", "issue", 1, "NLLLoss is given raw scores (logits) where it expects "
-            "log-probabilities: it " "falls below zero without end.", numbers, advice("put log_softmax(dim=1) at the end, or use "
+            "log-probabilities: it falls below zero without end.", numbers, advice("put log_softmax(dim=1) at the end, or use "
             "CrossEntropyLoss"))
     elif loss.kind.startswith("bce_with_logits") and (out.low >= 0 and out.high <= 1 or "of sigmoid" in loss.kind):
         yield Cause("OVR020", "double_sigmoid", "issue", 1, "Sigmoid is applied twice: the outputs are already probabilities "
-            "between 0 and " "1, and BCEWithLogitsLoss applies a sigmoid again.", numbers, RAW)
+            "between 0 and 1, and BCEWithLogitsLoss applies a sigmoid again.", numbers, RAW)
 
 
 def _reach(facts: Facts) -> Iterator[Cause]:
@@ -82,23 +90,28 @@ def _reach(facts: Facts) -> Iterator[Cause]:
     if scores and class_dim(facts) not in out.log_sums:
         if low >= 0 and math.isinf(high) and name in ("Relu", "Threshold", "Clamp", "ClampMin", "Softplus", "Abs", "Pow", "Exp"):
             yield Cause("OVR022", "relu_on_logits", "issue", 1.5, f"The scores (logits) are never negative: there is a {name} "
-                "(ReLU) on the " f"output layer, and {out.zeros:.0%} of the scores are exactly 0 and get no gradient.", numbers,
+                f"(ReLU) on the output layer, and {out.zeros:.0%} of the scores are exactly 0 and get no gradient.", numbers,
                 RAW)
-        elif math.isfinite(low) and math.isfinite(high) and high > low:
-            bound = math.log(1 + max(1, inputs.outputs - 1) * math.exp(low - high))
+        elif math.isfinite(low) and math.isfinite(high) and _out_of_reach(facts):
+            bound = loss.confined
             what = "a sigmoid" if low >= 0 else "a tanh"
             yield Cause("OVR022", "bounded_scores", "issue", 1.5, f"The scores (logits) are confined to {number(low)} … "
-                f"{number(high)} by " f"{what} or another bounded activation at the end: the loss cannot fall below "
+                f"{number(high)} by {what} or another bounded activation at the end: the loss cannot fall below "
                 f"{number(bound)}.", {**numbers, "lowest_possible": bound}, RAW)
     elif loss.kind.startswith(("mse", "l1", "huber")) or not inputs.classes:
         lowest, highest = inputs.target_range
         margin = 0.02 * (highest - lowest)
-        if (lowest < low - margin or highest > high + margin) and not inputs.classes:
+        if (lowest < low - margin or highest > high + margin) and not inputs.classes and _out_of_reach(facts):
             ends = f"{number(low)} … {number(high)}" if math.isfinite(low) and math.isfinite(high) else \
                 f"{number(low)} and above" if math.isfinite(low) else f"{number(high)} and below"
             yield Cause("OVR022", "bounded_output", "issue", 1.5, "The outputs cannot reach the targets: they are confined to "
-                f"{ends} by " f"the activation at the end ({name}: sigmoid, tanh or ReLU), and targets run from {number(lowest)} "
-                "to " f"{number(highest)}.", numbers, advice("leave the output layer without an activation, or scale the targets"))
+                f"{ends} by the activation at the end ({name}: sigmoid, tanh or ReLU), and targets run from {number(lowest)} "
+                f"to {number(highest)}.", numbers, advice("leave the output layer without an activation, or scale the targets"))
+
+
+def _out_of_reach(facts: Facts) -> bool:
+    """Whether the loss cannot go to its minimum within the range of the outputs."""
+    return not facts.near and math.isfinite(facts.loss.confined) and facts.goal.share(facts.loss.confined) > NEAR
 
 
 def _asks(facts: Facts) -> Iterator[Cause]:
@@ -107,15 +120,15 @@ def _asks(facts: Facts) -> Iterator[Cause]:
     numbers = {"loss": loss.kind, "factor": loss.factor, "agreement": loss.agreement}
     if loss.kind and loss.factor < 0 and not loss.kind.startswith("nll"):
         yield Cause("OVR012", "flipped_sign", "issue", 1, f"The sign of the loss is flipped: loss_fn gives {number(loss.factor)} "
-            "times " f"{loss.kind.split(' of ')[0]}, so minimising it drives the outputs away from the targets.", numbers,
+            f"times {loss.kind.split(' of ')[0]}, so minimising it drives the outputs away from the targets.", numbers,
             advice("remove the minus sign"))
     elif loss.kind == "nll" and loss.factor < 0:
         yield Cause("OVR012", "flipped_sign", "issue", 1, "The sign of the loss is flipped: loss_fn is the negative of NLLLoss, "
-            "so " "minimising it drives the outputs away from the targets.", numbers, advice("remove the minus sign"))
+            "so minimising it drives the outputs away from the targets.", numbers, advice("remove the minus sign"))
     elif loss.pairs:
         yield Cause("OVR021", "broadcast", "issue", 1, f"Outputs of shape {out.shape} and targets of shape "
             f"{tuple(facts.subject.batch.targets.shape)} are broadcast in the loss: every output is compared with every target, "
-            "so " "all rows are drawn to the mean.", numbers, advice("give both the same shape: output.squeeze(-1), or "
+            "so all rows are drawn to the mean.", numbers, advice("give both the same shape: output.squeeze(-1), or "
             "targets.unsqueeze(-1)"))
     elif not loss.kind and loss.agreement is not None and loss.agreement < 0.5 and not loss.cut and not loss.same_for_any_target \
             and inputs.classes and len(inputs.classes) > 1:
@@ -150,23 +163,22 @@ def _labels(facts: Facts) -> Iterator[Cause]:
         wide = {"lowest": low, "highest": high, "outputs": outputs}
         if (high >= outputs or low < 0) and facts.failed is not None:
             off = low >= 1 and high == outputs or low == -1
-
-            
-            what = f"Labels are off by one: they run from {low} to {high}, but must be 0 … {outputs - 1} for {outputs} outputs" if off else f"Labels are out of range: they run from {low} to {high}, but the model has {outputs} outputs (0 … {outputs - 1})"
+            what = f"Labels are off by one: they run from {low} to {high}, but must be 0 … {outputs - 1} for {outputs} outputs"
+            if not off:
+                what = f"Labels are out of range: they run from {low} to {high}, but the model has {outputs} outputs " \
+                    f"(0 … {outputs - 1})"
             yield Cause("OVR023", "off_by_one" if off else "labels_out_of_range", "issue", 0.5, what + ".", wide,
                         advice("encode the labels as 0 … C-1, and give the model one output a class", "data"))
-
-        
-        elif low == 1 and high == outputs - 1 and inputs.n >= 5 * outputs and facts.goal.share(0) <= 1 and len(classes) == outputs - 1:
+        elif low == 1 and high == outputs - 1 == len(classes) and inputs.n >= 5 * outputs and facts.goal.share(0) <= 1:
             yield Cause("OVR023", "labels_from_one", "tip", 3, f"No row has label 0: labels run from 1 to {high} for {outputs} "
-                "outputs. They " "may be off by one.", wide, advice("encode the labels as 0 … C-1", "data"))
+                "outputs. They may be off by one.", wide, advice("encode the labels as 0 … C-1", "data"))
     if loss.kind == "always zero" and len(facts.out.shape) > 1 and facts.out.shape[1] == 1:
         yield Cause("OVR020", "one_score", "issue", 0.85, "Cross-entropy is given one score a row: a softmax over one class is "
-            "always 1, so " "the loss is always 0.", {"outputs": outputs}, advice("use BCEWithLogitsLoss for one score, or two "
+            "always 1, so the loss is always 0.", {"outputs": outputs}, advice("use BCEWithLogitsLoss for one score, or two "
             "outputs"))
     if loss.kind == "cross_entropy of shares" and inputs.share_rows > 0.01:
         yield Cause("OVR020", "ce_on_many_labels", "issue", 1.5, "Cross-entropy is given targets that do not sum to one a row "
-            "(several " f"labels a row; largest gap {number(inputs.share_rows)}).", {"gap": inputs.share_rows}, advice(
+            f"(several labels a row; largest gap {number(inputs.share_rows)}).", {"gap": inputs.share_rows}, advice(
             "use BCEWithLogitsLoss for several labels a row"))
 
 
@@ -202,9 +214,9 @@ RAISED = (("labels_out_of_range", ("out of bounds", "t >= 0 && t < n_classes", "
     "batch of one row", "use a batch of at least two rows"), ("bce_on_logits", ("between 0 and 1",),
     "BCELoss is given raw scores (logits) where it expects probabilities between 0 and 1", "use BCEWithLogitsLoss, or a sigmoid "
     "at the end"), ("detached", ("does not require grad", "does not have a grad_fn"), "The loss is detached from the parameters: "
-    "nothing in it has a " "gradient (detach, no_grad, argmax, .item() or all parameters frozen)", "look for detach(), no_grad(), "
+    "nothing in it has a gradient (detach, no_grad, argmax, .item() or all parameters frozen)", "look for detach(), no_grad(), "
     "argmax or .item()"), ("graph_kept", ("second time",), "A part of the graph is carried over from the step before (a hidden "
-    "state or a stored tensor that is " "not detached)", "detach the state between steps, or set it anew in each forward pass"),
+    "state or a stored tensor that is not detached)", "detach the state between steps, or set it anew in each forward pass"),
     ("in_place", ("inplace operation",), "A tensor that the gradient needs is changed in place", "use x = x + y instead of x += "
     "y"), ("shape", ("shapes cannot be multiplied", "size mismatch", "must match the size", "Expected input batch_size",
     "expected input", "Expected target size", "shape", "input.size(-1) must be equal"), "Shapes do not fit",

@@ -9,6 +9,7 @@ import torch
 from ..foundation._render import number
 from ._probe_batch import tensors_in
 from ._probe_facts import Cause, Facts, advice, cosine, few, flat
+from ._probe_rules_optimizer import around, holds, movement
 from ._probe_step import Look
 
 ZERO_GRAD = advice("call optimizer.zero_grad() before loss.backward()")
@@ -20,10 +21,10 @@ def step_rules(facts: Facts) -> Iterator[Cause]:
     if looks:
         found = list(_order(facts, looks)) or list(_gradients(facts, looks))
         yield from found
-        yield from _around(facts, looks)
+        yield from around(facts, looks)
         if not found:
-            yield from _movement(facts, looks)
-    yield from _holds(facts)
+            yield from movement(facts, looks)
+    yield from holds(facts)
 
 
 def _order(facts: Facts, looks: list[Look]) -> Iterator[Cause]:
@@ -36,22 +37,22 @@ def _order(facts: Facts, looks: list[Look]) -> Iterator[Cause]:
     wanted = any(k.clean is not None and float(flat(k.clean, k.before).norm()) > 0 for k in looks)
     if not any(k.grad_mode for k in looks):
         yield Cause("OVR011", "no_grad", "issue", 1, "The model runs under torch.no_grad() in the training step: no gradient can "
-            "be " "computed.", numbers, advice("take the forward pass out of torch.no_grad()"))
+            "be computed.", numbers, advice("take the forward pass out of torch.no_grad()"))
     elif not backs and wanted and not moved:
         yield Cause("OVR011", "no_backward", "issue", 1, "loss.backward() is never called in the training step, or the loss is "
-            "detached " "from the parameters: no parameter gets a gradient.", numbers, advice("call loss.backward() before "
+            "detached from the parameters: no parameter gets a gradient.", numbers, advice("call loss.backward() before "
             "optimizer.step()"))
     elif not steps and not moved:
         yield Cause("OVR011", "no_step", "issue", 1, "optimizer.step() is never called on the parameters of the model: gradients "
-            "are " "computed, but no parameter moves.", numbers, advice("call optimizer.step() after loss.backward(), with an "
-            "optimizer " "made from model.parameters()"))
+            "are computed, but no parameter moves.", numbers, advice("call optimizer.step() after loss.backward(), with an "
+            "optimizer made from model.parameters()"))
     elif all("backward" in k.events and "step" in k.events and k.events.index("step") < k.events.index("backward")
              for k in looks if "step" in k.events) and steps and backs:
         yield Cause("OVR011", "step_before_backward", "issue", 1, "optimizer.step() is called before loss.backward(): each step "
-            "uses no " "gradient, or that of the step before.", numbers, advice("call optimizer.step() after loss.backward()"))
+            "uses no gradient, or that of the step before.", numbers, advice("call optimizer.step() after loss.backward()"))
     elif steps and backs and wanted and all(_empty(k) for k in looks if k.at_step is not None):
         yield Cause("OVR011", "zeroed_before_step", "issue", 1, "Gradients are zeroed between loss.backward() and "
-            "optimizer.step() " "(zero_grad in the wrong place): the step uses none.", numbers, advice(
+            "optimizer.step() (zero_grad in the wrong place): the step uses none.", numbers, advice(
             "call optimizer.zero_grad() before loss.backward(), not after it"))
 
 
@@ -70,7 +71,7 @@ def _gradients(facts: Facts, looks: list[Look]) -> Iterator[Cause]:
         share = len(kept) / len(names)
         which = "" if share > 0.9 else f" (those of {few(kept)})"
         yield Cause("OVR010", "no_zero_grad", "issue", 1, f"Gradients are not zeroed between steps{which}: at each step they are "
-            "the sum " "of this gradient and all earlier ones (optimizer.zero_grad() is missing).", {"parameters": kept[:8],
+            "the sum of this gradient and all earlier ones (optimizer.zero_grad() is missing).", {"parameters": kept[:8],
             "share": share, "ratio": _ratio(usable[-1])}, ZERO_GRAD)
         return
     angles = [cosine(flat(k.at_step or [], k.before), flat(k.clean or [], k.before)) for k in usable]
@@ -78,8 +79,10 @@ def _gradients(facts: Facts, looks: list[Look]) -> Iterator[Cause]:
     numbers = {"cosine": typical, "ratio": _ratio(usable[0]), "steps_seen": len(usable)}
     if typical < -0.9:
         yield Cause("OVR012", "flipped_sign", "issue", 1, "The sign of the loss is flipped in the training step: its gradient "
-            "points the " f"opposite way (cosine {number(typical)}), so the loss is maximised (gradient ascent).", numbers, advice(
+            f"points the opposite way (cosine {number(typical)}), so the loss is maximised (gradient ascent).", numbers, advice(
             "minimise the loss itself, not its negative"))
+    elif typical < 0.97 and all(_capped(k) for k in usable):
+        yield from _size(facts, usable, numbers)
     elif typical < 0.97:
         yield _other(facts, usable, numbers)
     else:
@@ -87,7 +90,7 @@ def _gradients(facts: Facts, looks: list[Look]) -> Iterator[Cause]:
     missing = [n for i, n in enumerate(names) if all(_lacks(k, i) for k in usable)]
     if missing and typical >= -0.9:
         yield Cause("OVR031", "detached_in_step", "issue", 2, f"In the training step no gradient reaches {few(missing)}, though "
-            "the loss " "depends on them: something is detached there, or their gradients are removed.",
+            "the loss depends on them: something is detached there, or their gradients are removed.",
             {"parameters": missing[:8]}, advice("look for detach(), no_grad() or .data in the training step"))
 
 
@@ -113,17 +116,36 @@ def _not_zeroed(looks: list[Look], names: list[str]) -> list[str]:
             g, c, left = (k.at_step or [])[i], (k.clean or [])[i], k.left_over[i]
             if g is None or c is None or left is None or float(left.norm()) == 0 or not _began_clean(looks[0], i):
                 continue
-            total = left + c
-            exact = float((g - total).norm()) < 0.02 * float(g.norm()) and float((g - c).norm()) > 0.1 * float(c.norm())
-            turned = cosine(g.flatten(), total.flatten()) > 0.9995 and cosine(g.flatten(), c.flatten()) < 0.98
-            votes[i] += exact or turned
+            votes[i] += _is_sum(g.flatten(), c.flatten(), left.flatten())
     return [n for n, v in zip(names, votes) if seen and v >= max(1, seen // 2)]
 
 
 def _began_clean(look: Look, i: int) -> bool:
     """Whether a gradient was the clean one at the first step, when nothing could be left over."""
     g, c = (look.at_step or [])[i], (look.clean or [])[i]
-    return g is not None and c is not None and (float(c.norm()) < 1e-12 or cosine(g.flatten(), c.flatten()) > 0.95)
+    return g is not None and c is not None and float(c.norm()) > 1e-9 and cosine(g.flatten(), c.flatten()) > 0.95
+
+
+def _is_sum(g: Any, c: Any, left: Any) -> bool:
+    """Whether a gradient is the clean one plus what was left over, up to one factor for both (clipping)."""
+    exact = float((g - c - left).norm()) < 0.02 * float(g.norm()) and float((g - c).norm()) > 0.1 * float(c.norm())
+    if exact:
+        return True
+    pair = torch.stack([c, left], 1).double()
+    size = pair.norm(dim=0)
+    if not bool((size > 0).all()) or abs(cosine(pair[:, 0], pair[:, 1])) > 0.99:
+        return False
+    found = torch.linalg.lstsq(pair / size, g.double()[:, None]).solution[:, 0] / size
+    rest = float((pair @ found - g).norm()) / float(g.norm())
+    return rest < 0.02 and bool((found > 0).all()) and abs(float(found[1] / found[0]) - 1) < 0.05
+
+
+def _capped(look: Look) -> bool:
+    """Whether gradients are cut off at one size, number by number (clipping by value)."""
+    g, c = flat(look.at_step or [], look.before).abs(), flat(look.clean or [], look.before).abs()
+    top = g.max()
+    return bool(top > 0) and float((g == top).float().mean()) > 0.01 and bool(c.max() > 1.5 * top) and \
+        bool(((g - c.clamp(max=float(top))).abs() <= 1e-3 * top).float().mean() > 0.99)
 
 
 def _size(facts: Facts, looks: list[Look], numbers: dict[str, Any]) -> Iterator[Cause]:
@@ -133,9 +155,9 @@ def _size(facts: Facts, looks: list[Look], numbers: dict[str, Any]) -> Iterator[
     if low > 1 / 50 and high < 50 or not all(map(math.isfinite, ratios)):
         return
     lengths = [float(flat(k.at_step or [], k.before).norm()) for k in looks]
-    if high < 1 and max(lengths) < 1.001 * min(lengths):
-        
-        slug, what = "clipped", f"Gradients are clipped or scaled to almost nothing (length {number(lengths[0])}, {number(low)} of what they are)"
+    if high < 1 and (max(lengths) < 1.001 * min(lengths) or all(_capped(k) for k in looks)):
+        slug, what = "clipped", f"Gradients are clipped or scaled to almost nothing (length {number(lengths[0])}, {number(low)} " \
+            "of what they are)"
     else:
         slug, what = "scaled", f"The loss in the training step is scaled: gradients are {number(ratios[0])} times those of loss_fn"
     yield Cause("OVR014", slug, "tip" if facts.near else "issue", 8, what + ".", {**numbers, "lengths": lengths},
@@ -147,24 +169,26 @@ def _other(facts: Facts, looks: list[Look], numbers: dict[str, Any]) -> Cause:
     """Another direction: other targets, other inputs, a penalty, or another loss."""
     seen = [_pairing(facts, k) for k in looks]
     for slug, text in (("shuffled_targets", "The targets are shuffled against the rows in the training step: rows are trained on "
-            "the " "labels of other rows"), ("other_targets", "The training step uses other targets than those of the batch"),
+            "the labels of other rows"), ("other_targets", "The training step uses other targets than those of the batch"),
             ("other_inputs", "The training step feeds other inputs to the model than those of the batch (an augmentation, or "
             "a wrong tensor)")):
         if sum(s == slug for s in seen) > len(seen) / 2:
-            mild = slug == "other_inputs" and facts.near
+            plain = facts.own is not None and facts.own_near and facts.goal.share(facts.given.best) > 0.85 and not facts.given.cut
+            mild = slug == "other_inputs" and not plain  # an augmentation is no mistake
             return Cause("OVR013", slug, "tip" if mild else "issue", 1.5, f"{text} (cosine with the gradient of the batch "
                 f"{number(numbers['cosine'])}).", numbers, advice("train on the inputs and targets of the same rows, unchanged"))
-    k = looks[-1]
+    k = next((k for k in reversed(looks) if math.isfinite(_ratio(k)) and bool(torch.isfinite(flat(k.before, k.before)).all())),
+        looks[0])
     rest, theta = flat(k.at_step or [], k.before) - flat(k.clean or [], k.before), flat(k.before, k.before)
     for slug, power, along in (("l2_penalty", "squared", theta), ("l1_penalty", "absolute", torch.sign(theta))):
         if cosine(rest, along) > 0.9:
             size = float(rest.norm()) / float(along.norm())
             return Cause("OVR060", slug, "tip" if facts.near else "issue", 1.5, f"The training step adds a penalty on the {power} "
-                "weights " f"(strength {number(size)}) that outweighs the loss: the model is over-regularised.", {**numbers,
+                f"weights (strength {number(size)}) that outweighs the loss: the model is over-regularised.", {**numbers,
                 "strength": size}, advice("lower the weight decay or penalty"))
     return Cause("OVR013", "other_loss", "tip" if facts.near else "issue", 4, "The gradient that the training step uses is not "
-        "that of " f"loss_fn on this batch (cosine {number(numbers['cosine'])}): it minimises another loss, uses other data, or "
-        "changes the " "gradient.", numbers, advice("compare the step's loss with loss_fn(model(inputs), targets)"))
+        f"that of loss_fn on this batch (cosine {number(numbers['cosine'])}): it minimises another loss, uses other data, or "
+        "changes the gradient.", numbers, advice("compare the step's loss with loss_fn(model(inputs), targets)"))
 
 
 def _pairing(facts: Facts, look: Look) -> str:
@@ -193,52 +217,3 @@ def _pairing(facts: Facts, look: Look) -> str:
     if heard and torch.equal(heard[0].reshape(y.shape).to(y.dtype), y[where]):
         return ""
     return "shuffled_targets"
-
-
-def _around(facts: Facts, looks: list[Look]) -> Iterator[Cause]:
-    """The batch, and the optimizers themselves."""
-    if any(k.touched for k in looks):
-        yield Cause("OVR013", "in_place", "issue", 6, "The batch is changed in place by the model or the training step: each pass "
-            "over the " "same tensors sees other numbers.", {}, advice("write x = x / 255 and not x /= 255"))
-    if facts.own_step and len(facts.given.optimizers) > 3:
-        yield Cause("OVR016", "new_optimizer", "tip" if facts.near else "issue", 5, "The optimizer is made anew in every step: "
-            "its momentum " "and its estimates are lost each time.", {"optimizers": len(facts.given.optimizers)}, advice(
-            "make the optimizer once, outside the training step"))
-
-
-def _movement(facts: Facts, looks: list[Look]) -> Iterator[Cause]:
-    """What the optimizer makes of good gradients."""
-    usable = [k for k in looks if k.clean is not None and float(flat(k.clean, k.before).norm()) > 0]
-    if not usable or (facts.optimizer is not None and not facts.optimizer.holds_any):
-        return
-    moves = [float(flat(k.move, k.before).norm()) for k in usable]
-    angles = [cosine(flat(k.move, k.before), flat(k.clean or [], k.before)) for k in usable[:1]]
-    rates = facts.optimizer.rates if facts.optimizer else ()
-    if not any(moves):
-        zero = bool(rates) and not any(rates)
-        what = "the learning rate is 0" if zero else "the parameters are put back, or are not the ones that the model uses"
-        yield Cause("OVR015" if zero else "OVR016", "zero_rate" if zero else "not_moving", "issue", 1.2,
-            "The optimizer steps, but no parameter " f"moves: {what}.", {"learning_rates": rates}, advice(
-            "give the optimizer a learning rate such as 1e-3"))
-    elif angles[0] > 0.2:
-        why = "maximize=True" if facts.optimizer and facts.optimizer.maximize else "the learning rate is negative" \
-            if any(r < 0 for r in rates) else "the sign of the update is flipped"
-        yield Cause("OVR012", "ascends", "issue", 1.2, "The step goes up the loss instead of down (gradient ascent, flipped "
-            f"sign): {why} " f"(cosine of the update with the gradient {number(angles[0])}).", {"cosine": angles[0],
-            "learning_rates": rates}, advice("use maximize=False and a positive learning rate"))
-
-
-def _holds(facts: Facts) -> Iterator[Cause]:
-    """Whether the optimizer has the parameters of the model."""
-    held = facts.optimizer
-    if held is None:
-        return
-    if not held.holds_any:
-        yield Cause("OVR016", "no_parameters", "issue", 1.1, "The optimizer holds no trainable parameter of this model (it was "
-            "made from " "another model, or before the layers were replaced).", {"optimizer": held.name}, advice(
-            "make the optimizer from model.parameters(), after the model is complete"))
-    elif held.missing:
-        yield Cause("OVR016", "missing_parameters", "issue", 1.6, "The optimizer does not have all parameters: "
-            f"{few(held.missing)} " f"({held.missing_share:.0%} of the numbers) are never updated.", {"layers": held.missing,
-            "share": held.missing_share}, advice("make the optimizer from model.parameters(), after the model is complete; freeze "
-            "on purpose with " "requires_grad_(False)"))

@@ -1,7 +1,6 @@
 """Training runs on one batch: the one that was asked for, and others that tell what is wrong with it."""
 
 import math
-import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,7 +8,7 @@ import torch
 
 from ._probe_state import OptimizerSnapshot, Snapshot, regularization_off, still_random
 from ._probe_step import Look, Stepper, roles_of
-from ._probe_subject import Subject
+from ._probe_subject import Subject, main_tensor
 from ._probe_trace import functional_dropout_off
 
 WATCHED = (0, 1, 2, 3, 12, 30)  # steps that are looked at closely
@@ -24,6 +23,7 @@ class Goal:
     lowest: float = 0.0  # what free outputs can reach
     constant: float = math.nan  # what the best single answer for all rows reaches
     first: float = math.nan  # before the first step
+    shape: tuple[int, ...] = ()  # of the outputs for the batch
 
     @property
     def room(self) -> float:
@@ -54,6 +54,7 @@ class Run:
     decay_was: list[str] = field(default_factory=list)
     eval_loss: float = math.nan  # in eval mode, at the end
     cut: bool = False  # ended because time was over
+    rates: tuple[float, float] = (0.0, 0.0)  # learning rate of the first optimizer at the first and at the last step
 
     @property
     def best(self) -> float:
@@ -62,13 +63,32 @@ class Run:
         return tail[len(tail) // 2] if tail else math.inf
 
     @property
+    def low(self) -> float:
+        """The lowest loss that was seen."""
+        return min((x for x in self.losses if math.isfinite(x)), default=math.inf)
+
+    @property
     def broken(self) -> bool:
         """Whether a loss was NaN or infinite."""
         return bool(self.losses) and any(not math.isfinite(x) for x in [*self.losses, self.last])
 
 
+def steps_needed(run: Run, goal: Goal) -> float:
+    """Steps until near the end, at the pace of the second half of a run, as what is left shrinks by a share each step."""
+    shares = [goal.share(x) for x in run.losses if math.isfinite(x)]
+    if len(shares) < 10:
+        return math.inf
+    fifth = max(3, len(shares) // 5)
+    middle, end = (sorted(shares[k - fifth:k])[fifth // 2] for k in (len(shares) // 2, len(shares)))
+    if end <= NEAR:
+        return float(len(shares))
+    if not 0 < end < middle:
+        return math.inf
+    return len(shares) + math.log(end / NEAR) / math.log(middle / end) * (len(shares) - len(shares) // 2)
+
+
 def train(subject: Subject, stepper: Stepper, steps: int, goal: Goal, *, watch: bool = False, drop: bool = False,
-          until: float = math.inf) -> Run:
+          until: float = 1.0) -> Run:
     """So many steps, or fewer: until the loss is near enough to its end, is not finite, or time is over."""
     run = Run()
     losses: list[Any] = []
@@ -80,11 +100,11 @@ def train(subject: Subject, stepper: Stepper, steps: int, goal: Goal, *, watch: 
                     run.looks.append(stepper.watched())
                 else:
                     stepper.step()
-                losses.append(_loss_now(subject, stepper))
+                losses.append(_loss_now(subject, stepper, goal.shape))
                 norms.append(stepper.norm)
                 if (i + 1) % CHECK == 0:
                     _collect(run, losses, norms)
-                    run.cut = time.monotonic() > until
+                    run.cut = subject.over(until) and i + 1 < steps
                     if goal.share(run.best) < DONE or not math.isfinite(run.losses[-1]) or run.cut or _hopeless(run):
                         break
         except Exception as error:  # noqa: BLE001 - whatever a step raises becomes a finding
@@ -93,6 +113,9 @@ def train(subject: Subject, stepper: Stepper, steps: int, goal: Goal, *, watch: 
         if run.error is None:
             run.last, run.eval_loss = _after(subject, stepper.model, True), _after(subject, stepper.model, False)
             run.after = [p.detach().clone() for p in stepper.parameters]
+        if stepper.optimizers:
+            first = next(iter(stepper.optimizers.values()))
+            run.rates = (float(first.groups[0].get("lr", 0)) * stepper.factor, float(first.optimizer.param_groups[0].get("lr", 0)))
         run.optimizers = [s.optimizer for s in stepper.optimizers.values()]
         run.decay_was = list(dict.fromkeys(stepper.decay_was))
     return run
@@ -104,10 +127,13 @@ def _hopeless(run: Run) -> bool:
     return len(losses) >= 100 and losses[0] > 0 and min(losses[-60:]) > 2 * losses[0] and run.best > 0.7 * losses[-60]
 
 
-def _loss_now(subject: Subject, stepper: Stepper) -> Any:
-    """The loss of the output that the step saw, before it changed the parameters."""
+def _loss_now(subject: Subject, stepper: Stepper, shape: tuple[int, ...]) -> Any:
+    """The loss of the output that the step saw, before it changed the parameters; where that was a part, of the batch after it."""
     if stepper.output is None:
         return torch.tensor(math.nan)
+    seen = main_tensor(stepper.output)
+    if shape and (seen is None or tuple(seen.shape) != shape):
+        return torch.tensor(_after(subject, stepper.model, True))
     with torch.no_grad():
         return subject.loss(stepper.output).detach()
 
@@ -153,7 +179,7 @@ def make_optimizer(optimizer: Any, model: Any) -> Any:
 
 
 def given_run(subject: Subject, optimizer: Any, train_step: Any, steps: int, goal: Goal, *, factor: float = 1.0,
-        watch: bool = False, regularized: bool = False, drop: bool = False, until: float = math.inf) -> Run:
+        watch: bool = False, regularized: bool = False, drop: bool = False, prepare: Any = None, until: float = 1.0) -> Run:
     """The run as asked for, on the model itself, which is put back afterwards."""
     start = Snapshot(subject.model)
     kept = [OptimizerSnapshot(o) for o in _known(optimizer)]
@@ -163,6 +189,8 @@ def given_run(subject: Subject, optimizer: Any, train_step: Any, steps: int, goa
                 p.grad = None
             if not regularized:
                 regularization_off(subject.model)
+            if prepare is not None:
+                prepare(subject.model)
             made = make_optimizer(optimizer, subject.model)
             if made is None and (train_step is None or "optimizer" in roles_of(train_step)):
                 made = torch.optim.Adam(subject.model.parameters(), lr=1e-3)
@@ -179,14 +207,14 @@ def _known(optimizer: Any) -> list[Any]:
 
 
 def plain_run(subject: Subject, model: Any, steps: int, goal: Goal, *, rate: float = 3e-3, drop: bool = False,
-              until: float = math.inf, watch: bool = False) -> Run:
+              until: float = 1.0, watch: bool = False) -> Run:
     """A run with Adam and a plain step on a model of the bench."""
     optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=rate)
     with still_random(model):
         return train(subject, Stepper(subject, model, optimizer), steps, goal, drop=drop, until=until, watch=watch)
 
 
-def best_plain_run(subject: Subject, steps: int, goal: Goal, *, prepare: Any = None, drop: bool = False, until: float = math.inf,
+def best_plain_run(subject: Subject, steps: int, goal: Goal, *, prepare: Any = None, drop: bool = False, until: float = 1.0,
                    rates: tuple[float, ...] = OWN_RATES) -> tuple[Run, float]:
     """The best of a few learning rates, from the same start; stops at the first that gets near the end."""
     found: list[tuple[Run, float]] = []
@@ -196,6 +224,6 @@ def best_plain_run(subject: Subject, steps: int, goal: Goal, *, prepare: Any = N
                 prepare(model)
             run = plain_run(subject, model, steps, goal, rate=rate, drop=drop, until=until)
         found.append((run, rate))
-        if goal.share(run.best) < NEAR or time.monotonic() > until:
+        if goal.share(run.best) < NEAR or subject.over(until):
             break
     return min(found, key=lambda item: item[0].best if math.isfinite(item[0].best) else math.inf)

@@ -40,7 +40,7 @@ def roles_of(train_step: Callable[..., Any]) -> tuple[str, ...]:
         return tuple(named)
     if len(asked) not in BY_COUNT:
         raise BadInputError("`train_step` must take (model, batch), (model, batch, optimizer) or (model, batch, loss_fn, "
-            "optimizer). " f"Got ({', '.join(asked)}). Wrap it in a function of these.")
+            f"optimizer). Got ({', '.join(asked)}). Wrap it in a function of these.")
     return BY_COUNT[len(asked)]
 
 
@@ -58,6 +58,8 @@ class Look:
     left_over: list[Any] = field(default_factory=list)  # gradients from earlier
     at_step: list[Any] | None = None  # gradients when the optimizer steps
     move: list[Any] = field(default_factory=list)  # how the parameters changed
+    at_start: list[Any] | None = None  # parameters when the optimizer is about to step
+    at_end: list[Any] | None = None  # parameters when it has stepped last
     clean: list[Any] | None = None  # gradients of loss_fn on the batch at the same parameters
     touched: bool = False  # the batch was changed in place
     own_loss: float | None = None  # what the step returned
@@ -100,8 +102,9 @@ class Stepper:
     def __enter__(self) -> "Stepper":
         from torch.optim import optimizer as module
 
-        self.handles = [self.model.register_forward_pre_hook(self._enters, with_kwargs=True), self.model.register_forward_hook(
-            self._leaves), module.register_optimizer_step_pre_hook(self._steps)]
+        self.handles = [self.model.register_forward_pre_hook(self._enters, with_kwargs=True),
+            self.model.register_forward_hook(self._leaves), module.register_optimizer_step_pre_hook(self._steps),
+            module.register_optimizer_step_post_hook(self._stepped)]
         for p in self.parameters:
             if p.requires_grad and p.is_leaf:
                 self.handles.append(p.register_post_accumulate_grad_hook(self._backward))
@@ -148,8 +151,14 @@ class Stepper:
         if self.look is not None:
             self.look.events.append("step")
             self.look.calls_step_with_closure |= bool(args[1:] or kwargs)
+            if self.look.at_start is None:
+                self.look.at_start = _copies(self.parameters)
             if self.look.at_step is None:
                 self.look.at_step = _copies(p.grad for p in self.parameters)
+
+    def _stepped(self, optimizer: Any, args: Any, kwargs: Any) -> None:
+        if self.look is not None and self.look.at_start is not None:
+            self.look.at_end = _copies(self.parameters)
 
     def step(self) -> Any:
         """One step; gives the loss that the step itself returned, if any."""
@@ -157,6 +166,8 @@ class Stepper:
         if self.train_step is None:
             return self._plain()
         batch = self.subject.batch
+        if self.subject.touches:
+            batch = batch.copy()
         parts = {"model": self.model, "batch": batch.pair, "optimizer": self.optimizer, "loss_fn": self.subject.loss_fn,
                  "inputs": batch.inputs, "targets": batch.targets}
         return self.train_step(*(parts[role] for role in self.roles))
@@ -189,6 +200,7 @@ class Stepper:
         look.own_loss = _number(value)
         if any(t._version != v for t, v in zip(batch, versions)):
             look.touched = any(not torch.equal(t, c) for t, c in zip(batch, contents))
+            self.subject.touches |= look.touched
             for t, c in zip(batch, contents):
                 t.copy_(c)
         look.move = [p.detach() - b for p, b in zip(self.parameters, look.before)]

@@ -6,7 +6,7 @@ import inspect
 import time
 import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -14,7 +14,7 @@ from torch import nn
 
 from ..foundation._words import shown
 from ..foundation.errors import BadInputError
-from ._probe_batch import Batch, as_batch
+from ._probe_batch import Batch, as_batch, mapped
 from ._probe_state import Snapshot, regularization_off
 
 LAZY = "`model` must have initialised parameters. Got lazy ones. Run model(inputs) once first."
@@ -27,10 +27,12 @@ class Subject:
     model: Any
     batch: Batch
     loss_fn: Any
-    until: float  # time.monotonic() from which no further probe is begun
+    seconds: float  # of computing, from which no further probe is begun
+    began: tuple[float, float] = field(default_factory=lambda: (time.thread_time(), time.monotonic()))
     start: Snapshot = field(init=False)
     spare: Any = field(init=False, default=None)  # the copy to work on; the model itself where it cannot be copied
     switched_off: list[str] = field(init=False, default_factory=list)
+    touches: bool = field(init=False, default=False)  # the model or the step changes its inputs in place: they get copies
 
     def __post_init__(self) -> None:
         self.start = Snapshot(self.model)
@@ -58,14 +60,34 @@ class Subject:
     @property
     def late(self) -> bool:
         """Whether the time for probes is over."""
-        return time.monotonic() > self.until
+        return self.over(1.0)
+
+    def over(self, share: float) -> bool:
+        """Whether so much of the time is over: of the processor, which other work does not touch, or far more by the clock."""
+        here = next(self.model.parameters()).device.type == "cpu"
+        spent = time.thread_time() - self.began[0] if here else 0.0
+        passed = time.monotonic() - self.began[1]
+        return spent > share * self.seconds or passed > share * self.seconds * (1.5 if here else 1.0)
 
     def forward(self, model: Any, inputs: Any = None) -> Any:
         """The output of a model for inputs as a person would call it."""
         inputs = self.batch.inputs if inputs is None else inputs
+        if self.touches:
+            inputs = mapped(lambda value: value.clone() if torch.is_tensor(value) else value, inputs)
         if isinstance(inputs, Mapping):
             return model(**inputs) if _takes(model, inputs) else model(inputs)
         return model(*inputs) if isinstance(inputs, tuple) else model(inputs)
+
+    def look_at_inputs(self, model: Any) -> None:
+        """Find out whether a forward pass changes the inputs, and put them back."""
+        before = [t.clone() for t in self.batch.tensors()]
+        try:
+            self.forward(model)
+        finally:
+            for t, content in zip(self.batch.tensors(), before):
+                if not torch.equal(torch.nan_to_num(t), torch.nan_to_num(content)):
+                    self.touches = True
+                    t.copy_(content)
 
     def loss(self, output: Any, targets: Any = None) -> Any:
         """The loss as one number (a tensor)."""
@@ -99,7 +121,8 @@ def as_subject(model: Any, batch: Any, loss_fn: Any, seconds: float) -> Subject:
     """Checked at the edge; raises BadInputError in one line before any work."""
     if not isinstance(model, nn.Module):
         raise BadInputError(f"`model` must be a torch.nn.Module, or have fit or partial_fit. Got {type(model).__name__}.")
-    if any(isinstance(p, nn.parameter.UninitializedTensorMixin) for p in (*model.parameters(), *model.buffers())):
+    if any(isinstance(p, (nn.parameter.UninitializedParameter, nn.parameter.UninitializedBuffer)) for p in (*model.parameters(),
+            *model.buffers())):
         raise BadInputError(LAZY)
     first = next(model.parameters(), None)
     if first is None:
@@ -107,7 +130,11 @@ def as_subject(model: Any, batch: Any, loss_fn: Any, seconds: float) -> Subject:
                             "attributes or in nn.ModuleList, not in a plain list.")
     if not callable(loss_fn):
         raise BadInputError(f"`loss_fn` must be a function of (output, targets). Got {shown(loss_fn)}. Try nn.CrossEntropyLoss().")
-    return Subject(model, as_batch(batch, first.device), loss_fn, time.monotonic() + seconds)
+    taken = as_batch(batch, first.device)
+    looked_up = any(isinstance(m, (nn.Embedding, nn.EmbeddingBag)) for m in model.modules())
+    if looked_up and all(t.is_floating_point() and bool((t == t.round()).all()) for t in taken.tensors()):
+        taken = replace(taken, indices=True)  # the model makes whole numbers of them itself
+    return Subject(model, taken, loss_fn, seconds)
 
 
 # the tensor in an output that may be a structure

@@ -29,7 +29,8 @@ class Event:
     finite: bool = True
     inputs_finite: bool = True
     p: float = 0.0  # of dropout
-    wrong_drop: bool = False  # dropout that is on outside training
+    shape: tuple[int, ...] = ()  # of what a softmax gives
+    dim: int = -1  # of a softmax
 
 
 class Trace(TorchFunctionMode):
@@ -72,6 +73,9 @@ class Trace(TorchFunctionMode):
         self.depth += 1
         try:
             self._record(name, result, args)
+            if name in ("softmax", "log_softmax") and torch.is_tensor(result):
+                dim = kwargs.get("dim", args[1] if len(args) > 1 else -1)
+                self.events[-1].shape, self.events[-1].dim = tuple(result.shape), dim if isinstance(dim, int) else -1
         finally:
             self.depth -= 1
         return result

@@ -10,8 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import pandas as pd
-
 from ..foundation._render import PALETTE
 from ..foundation._words import shown
 from ..foundation.errors import BadInputError, require
@@ -68,18 +66,18 @@ def overfit_batch(
     *,
     optimizer: Any = None,  # Optimizer, its class, or a function of parameters; None: Adam, a few learning rates tried
     steps: int = 200,  # steps of the run at most, 1 or more; it ends early near zero
-    train_step: Any = None,  # your own step, run as it is: (model, batch), (model, batch, optimizer), (model, batch, loss_fn, optimizer)
+    train_step: Any = None,  # your own step, run as it is: (model, batch), (model, batch, optimizer) or with loss_fn before it
     seed: int = 0,  # 0 to 2**32 - 1, of what is random during the probe
-    seconds: float = 8.0,  # time from which no further probe is begun; above 0
+    seconds: float = 5.0,  # of computing, from which no further probe is begun; above 0
 ) -> OverfitReport:  # raises BadInputError before any work
     """Try to learn one batch by heart, and name what stands in the way; everything is as before afterwards."""
     seed = _edge.seed_of(seed)
     if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
         raise BadInputError(f"`steps` must be a whole number of at least 1. Got {shown(steps)}. Try steps=200.")
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not seconds > 0:
-        raise BadInputError(f"`seconds` must be a number above 0. Got {shown(seconds)}. Try seconds=8.")
+        raise BadInputError(f"`seconds` must be a number above 0. Got {shown(seconds)}. Try seconds=5.")
     if train_step is not None and not callable(train_step):
-        raise BadInputError(f"`train_step` must be a function. Got {shown(train_step)}. Write def train_step(model, batch, optimizer): ...")
+        raise BadInputError(f"`train_step` must be a function. Got {shown(train_step)}. Write def step(model, batch).")
     asked = {"model": type(model).__name__, "steps": steps, "seed": seed, "seconds": float(seconds),
              "optimizer": getattr(optimizer, "__name__", None) or type(optimizer).__name__ if optimizer is not None else None,
              "own_step": train_step is not None}
