@@ -16,7 +16,7 @@ import pandas as pd
 from ..foundation._random import undisturbed
 from ..foundation._render import number
 from ..foundation.errors import BadInputError, one_of
-from ..foundation.metrics import METRICS, Metric
+from ..foundation.metrics import METRICS, Metric, Scored
 from ..foundation.report import Finding, Report, made_with
 from . import _columns, _edge, _entries, _learning_draw
 from ._judge import span
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 # %% ../../nbs/exploration/learning.ipynb #a564aec2
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
-class LearningCurve(Report):
+class LearningCurve(Scored, Report):
     """Several models on the same nested subsets, and what more rows would bring."""
 
     title: ClassVar[str] = "Learning curve"
@@ -54,19 +54,12 @@ class LearningCurve(Report):
     }
 
     best: str | None  # name of the model that is best with the most rows; None when none has a score
-    metric: str  # name of the metric
-    greater_is_better: bool  # its direction
     sizes: tuple[int, ...]  # rows learned from, ascending
     rows: int  # rows at hand, test rows included
     n: int  # different rows that were tested on
     how: str  # how the folds were made, and how subsets grow in them
     ratios: tuple[float, ...]  # for each size the test rows for each training row, as far as folds share what they learn from
     fold_scores: dict[str, tuple[tuple[float, ...], ...]] = field(default_factory=dict)  # model -> size -> one score a fold
-
-    @property
-    def label(self) -> str:
-        """The metric's name for headings."""
-        return METRICS[self.metric].label if self.metric in METRICS else self.metric
 
     @property
     def answer(self) -> str:

@@ -20,7 +20,7 @@ from ..foundation._random import undisturbed
 from ..foundation._render import number
 from ..foundation.errors import BadInputError
 from ..foundation.intervals import Interval
-from ..foundation.metrics import METRICS, Metric
+from ..foundation.metrics import Metric, Scored
 from ..foundation.report import Finding, NextStep, Report, made_with
 from . import _ageing
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 # %% ../../nbs/maintenance/decay.ipynb #91556709
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
-class Staleness(Report):
+class Staleness(Scored, Report):
     """How a score falls with the age of the model."""
 
     title: ClassVar[str] = "Staleness"
@@ -47,19 +47,12 @@ class Staleness(Report):
         "when": "first and last time of the scored period",
     }
 
-    metric: str  # name of the metric
-    greater_is_better: bool  # its direction
     unit: str = ""  # what ages are counted in, such as "days"
     span: float = float("nan")  # the greatest age by which models differ, in `unit`
     loss: tuple[float, float, float] | None = None  # (loss, low, high) by an age of `span`; positive is worse
     retrain_every: tuple[float, float, float] | None = None  # (time, low, high) in `unit`; None when nothing says so
     stale: bool | None = None  # True: it ages by more than what matters; False: it does not; None: cannot tell
     matters: float = float("nan")  # the smallest loss that matters, in the unit of the metric
-
-    @property
-    def label(self) -> str:
-        """The metric's name for headings."""
-        return METRICS[self.metric].label if self.metric in METRICS else self.metric
 
     @property
     def answer(self) -> str:

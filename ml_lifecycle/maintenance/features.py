@@ -20,7 +20,7 @@ from ..exploration._measure import Problem
 from ..foundation._random import undisturbed
 from ..foundation._render import number
 from ..foundation.errors import BadInputError, UnknownNameError, did_you_mean, one_of
-from ..foundation.metrics import METRICS
+from ..foundation.metrics import METRICS, Scored
 from ..foundation.report import Report, made_with
 from . import _pairs, _value, _value_findings, _without
 
@@ -34,7 +34,7 @@ MATTERS = 0.005  # of a score that ends at 1; else share of the score
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
-class FeatureValue(Report):
+class FeatureValue(Scored, Report):
     """What each column is worth, and which ones can go together."""
 
     title: ClassVar[str] = "Feature value"
@@ -53,19 +53,12 @@ class FeatureValue(Report):
     }
 
     method: str  # "drop" or "permute"
-    metric: str  # name of the metric
-    greater_is_better: bool  # its direction
     score: float  # of the whole model, mean over the folds
     matters: float  # the smallest loss that matters, in the unit of the metric
     safe: tuple[str, ...] = ()  # columns that can go together
     joint: tuple[float, float, float] | None = None  # (loss, low, high) without all of the last set that was tried
     n: int = 0  # different rows that were scored
     how: str = ""  # how the rows were held out
-
-    @property
-    def label(self) -> str:
-        """The metric's name for headings."""
-        return METRICS[self.metric].label if self.metric in METRICS else self.metric
 
     @property
     def answer(self) -> str:

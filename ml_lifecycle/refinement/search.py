@@ -18,7 +18,7 @@ from ..exploration._folds import make_folds
 from ..foundation._random import undisturbed
 from ..foundation.errors import BadInputError
 from ..foundation.intervals import fold_interval
-from ..foundation.metrics import METRICS
+from ..foundation.metrics import Scored
 from ..foundation.report import Report, made_with
 from . import _breakdown_model, _search_draw, _search_findings, _search_run, _search_space
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 # %% ../../nbs/refinement/search.ipynb #e1cdf726
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
-class SearchReport(Report):
+class SearchReport(Scored, Report):
     """Every candidate of a search with its score, and what the best of them has gained."""
 
     title: ClassVar[str] = "Search"
@@ -51,15 +51,8 @@ class SearchReport(Report):
     gain: tuple[float, float, float] | None  # how much better, with its interval, on what it was not chosen by; None: no better
     fresh_score: float | None  # of the best, on what it was not chosen by
     ranges: dict[str, tuple[Any, ...]]  # parameter -> (low, high) of each round
-    metric: str  # name of the metric
-    greater_is_better: bool  # its direction
     n: int  # different rows that were scored
     how: str  # how the folds were made
-
-    @property
-    def label(self) -> str:
-        """The metric's name for headings."""
-        return METRICS[self.metric].label if self.metric in METRICS else self.metric
 
     @property
     def recommended(self) -> dict[str, Any]:
