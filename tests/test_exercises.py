@@ -140,7 +140,8 @@ class TestLessonChecks:
 
         def make(*last: Any) -> Any:
             torch.manual_seed(1)
-            return nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10), *last)
+            return nn.Sequential(nn.Unflatten(1, (1, 40)), nn.Conv1d(1, 8, 5, stride=2), nn.ReLU(), nn.Flatten(),
+                                 nn.Linear(144, 10), *last)
 
         def step(model: Any, batch: Any, loss_fn: Any, optimizer: Any) -> Any:
             optimizer.zero_grad()
@@ -149,9 +150,20 @@ class TestLessonChecks:
             optimizer.step()
             return loss
 
-        assert check("3.5", (make, step)).done
-        assert "oftmax" in check("3.5", (lambda: make(nn.Softmax(dim=1)), step)).found
-        assert check("3.5", make).state == "not yet"
+        def forgetful(model: Any, batch: Any, loss_fn: Any, optimizer: Any) -> Any:
+            loss = loss_fn(model(batch[0]), batch[1])
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        rng, y = np.random.default_rng(0), np.arange(80) % 10
+        curves = np.sin(np.linspace(0, 6, 40) * (1 + y[:, None] / 4)) + rng.normal(0, .3, (80, 40))
+        batch = torch.tensor(curves, dtype=torch.float32), torch.tensor(y)
+        assert check("3.5", (make, step), batch=batch).done
+        assert "oftmax" in check("3.5", (lambda: make(nn.Softmax(dim=1)), step), batch=batch).found
+        assert "zero" in check("3.5", (make, forgetful), batch=batch).found
+        assert "Conv1d" in check("3.5", (lambda: nn.Linear(40, 10), step), batch=batch).found
+        assert check("3.5", make, batch=batch).state == "not yet"
 
     def test_gains_most(self, data: Dataset) -> None:
         curve = learning_curve(["logistic regression", "small tree"], data, cv=3, sizes=[20, 40, 80, 120])

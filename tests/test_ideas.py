@@ -28,8 +28,9 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier, ExtraTreeClassifier
 
-from ml_lifecycle.exploration import _ideas_judge, _killable
+from ml_lifecycle.exploration import _ideas_findings, _ideas_judge, _killable
 from ml_lifecycle.exploration._folds import make_folds
+from ml_lifecycle.exploration._ideas_seed import mixed_seeds
 from ml_lifecycle.exploration._judge import Row, table_of
 from ml_lifecycle.exploration._measure import pickler
 from ml_lifecycle.exploration.ideas import IdeaReport, compare_ideas
@@ -547,6 +548,68 @@ def board(scores, metric="accuracy", n=200, cv=None):
     return _ideas_judge.leaderboard(table_of(rows, folds, METRICS[metric]), rows[0])
 
 
+def hasty(start):
+    def idea(X, y):
+        return ExtraTreeClassifier(max_depth=1, random_state=start).fit(X[:60], y[:60])
+
+    return idea
+
+
+def test_a_seed_that_is_written_into_a_function_is_not_an_idea():
+    rng, said = np.random.default_rng(0), 0
+    for seed in range(6):
+        X = rng.normal(size=(160, 2))
+        y = (X[:, 0] + rng.normal(size=160) > 0).astype(int)
+        starts = rng.integers(1, 2**31, 21).tolist()
+        report = compare_ideas([(str(s), hasty(s)) for s in starts[1:]], X, y, baseline=("base", hasty(starts[0])), seed=seed)
+        assert len(set(report.fold_scores.values())) > 10
+        said += bool(report.better)
+    assert said <= 1
+
+
+def test_seeds_of_every_house_are_mixed_with_the_fold_and_stay_what_they_are_outside():
+    torch = pytest.importorskip("torch")
+
+    def draws():
+        torch.manual_seed(3)
+        random.seed(3)
+        np.random.seed(3)
+        return (np.random.default_rng(3).random(), np.random.default_rng(seed=3).random(), np.random.RandomState(3).rand(),
+                np.random.RandomState(seed=3).rand(), torch.rand(1).item(), random.random(), np.random.rand(),
+                ExtraTreeClassifier(random_state=3).fit(*np.arange(80).reshape(2, 40, 1) % 7 > 3).tree_.node_count)
+
+    outside, real = draws(), np.random.RandomState
+    with mixed_seeds(5):
+        first, again = draws(), draws()
+        assert isinstance(real(1), np.random.RandomState)
+        assert isinstance(np.random.RandomState(1), real)
+        assert pickle.loads(pickle.dumps(np.random.RandomState(1))).rand() == np.random.RandomState(1).rand()
+        assert np.random.default_rng([1, 2]).random() == np.random.default_rng([1, 2]).random()
+        with mixed_seeds(6):
+            other = draws()
+        assert draws() == first
+    assert first == again
+    assert all(a != b != c != a for a, b, c in zip(outside[:-1], first[:-1], other[:-1]))
+    assert draws() == outside
+    assert np.random.RandomState is real
+
+
+def test_the_same_seed_is_the_same_draw_for_a_function_and_its_twin(cancer):
+    report = compare_ideas({"a": hasty(1), "b": hasty(1), "c": hasty(2)}, cancer[0].to_numpy(), cancer[1].to_numpy())
+    assert report.fold_scores["a"] == report.fold_scores["b"] != report.fold_scores["c"]
+
+
+@pytest.mark.parametrize("cv", [2, 3])
+def test_shares_that_are_equal_in_few_folds_by_chance_prove_nothing(cv):
+    folds = make_folds(np.zeros((100, 1)), np.arange(100) % 2, task="classification", cv=cv, groups=None, times=None, seed=0)
+    rows = [Row("a", "model", scores=(.9,) * cv, score=.9), Row("b", "baseline", scores=(.7,) * cv, score=.7)]
+    found = table_of(rows, folds, METRICS["accuracy"]).better(*rows)
+    assert .001 < found.p < .1
+    assert found.low < found.value < found.high
+    exact = table_of(rows, folds, METRICS["brier"]).better(*rows)
+    assert exact.p == 0
+
+
 def test_the_honest_score_of_equal_ideas_is_not_flattered():
     rng = np.random.default_rng(0)
     best, honest = [], []
@@ -601,6 +664,30 @@ def test_a_leaderboard_keeps_its_promises(ideas, folds, seed, metric):
     if folds >= 3:
         assert found.honest.optimism >= 0
         assert sign * found.honest.score <= sign * found.best.score + 1e-12
+
+
+def test_when_the_best_idea_is_worse_no_idea_is_said_to_be_better(cancer):
+    bad, noise = DecisionTreeClassifier(max_depth=1), lambda X, y, Z: np.random.default_rng(0).random(len(Z))
+    one = compare_ideas({"noise": noise}, *cancer)
+    assert one.answer.startswith("Keep the baseline: no idea is better than logistic regression (0.9")
+    assert "noise is worse by 0." in one.answer
+    two = compare_ideas({"stump": bad, "noise": noise}, *cancer)
+    assert "Both are worse. The nearest of 2 ideas, stump, is worse by 0." in found(two, "IDE001").message
+    three = compare_ideas({"stump": bad, "noise": noise, "void": DummyClassifier()}, *cancer)
+    assert "All 3 are worse." in found(three, "IDE001").message
+    assert not found(three, "IDE001").undecided
+    assert three.recommended == three.best == "logistic regression"
+
+
+def test_when_the_nearest_idea_is_worse_and_others_are_uncertain_both_are_said():
+    folds = make_folds(np.zeros((200, 1)), np.arange(200) % 2, task="classification", cv=5, groups=None, times=None, seed=0)
+    scores = {"base": (.9, .91, .9, .92, .9), "near": (.85, .86, .85, .87, .8501), "wild": (.99, .5, .99, .6, .99)}
+    rows = [Row(name, "model", scores=each, score=float(np.mean(each))) for name, each in scores.items()]
+    table = table_of(rows, folds, METRICS["roc_auc"])
+    said = _ideas_findings.better_than_the_baseline(_ideas_judge.leaderboard(table, rows[0]))
+    assert said.undecided
+    assert "The nearest of 2 ideas, near, is worse by 0.05" in said.message
+    assert "Of 1 other it cannot be told: wild." in said.message
 
 
 def test_one_fold_can_tell_nothing(cancer):

@@ -70,18 +70,18 @@ def silent_bugs(attempt: Iterable[str], *, probe: OverfitReport) -> str | None:
 
 
 @exercise("3.5",
-          "Two lines: one too many, one too few.",
+          "Two lines: one too many, one too few. And a convolution wants a channel: rows, channels, values.",
           "Which loss takes scores, and which one probabilities? What do gradients do between two calls of backward?",
-          "A network that ends in a Linear, and a step that begins with optimizer.zero_grad().")
-def mended_network(attempt: tuple[Callable[..., Any], Callable[..., Any]]) -> str | None:
-    """The attempt's network learns a batch of digits by heart with the attempt's step, and nothing is wrong with it."""
+          "nn.Unflatten(1, (1, 40)), then Conv1d and ReLU, Flatten, and a Linear at the end; a step that begins with "
+          "optimizer.zero_grad().")
+def mended_network(attempt: tuple[Callable[..., Any], Callable[..., Any]], *, batch: Any) -> str | None:
+    """The attempt's network has a convolution over signals, and its step makes it learn a batch of them by heart."""
     import torch
-    from sklearn.datasets import load_digits
 
     make, step = attempt
-    pixels, digits = load_digits(return_X_y=True)
-    batch = torch.from_numpy((pixels[:96] / 16).astype("float32")), torch.from_numpy(digits[:96])
     network = make()
+    if not any(isinstance(layer, torch.nn.Conv1d) for layer in network.modules()):
+        return "there is no Conv1d in the network"
     probe = overfit_batch(network, batch, torch.nn.CrossEntropyLoss(), train_step=step,
                           optimizer=torch.optim.Adam(network.parameters(), lr=0.01))
     return None if probe.passed else probe.answer

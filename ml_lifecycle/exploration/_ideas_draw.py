@@ -27,7 +27,7 @@ def draw_differences(ax: "Axes", frame: pd.DataFrame, wide: dict[str, tuple[floa
         ax.set_yticks([])
         ax.text(0.5, 0.5, "no idea could be compared", transform=ax.transAxes, ha="center", va="center")
         return
-    low, high = _reach(shown)
+    low, high = _reach(shown, wide)
     pad = 0.06 * ((high - low) or 1.0)
     ax.set_xlim(low - pad, high + pad)
     ax.axvline(0, color=PALETTE["grey"], linewidth=1.2, zorder=0)
@@ -52,9 +52,10 @@ def _short(name: str, most: int) -> str:
     return name if len(name) <= most else name[: most - 1] + "…"
 
 
-def _reach(shown: pd.DataFrame) -> tuple[float, float]:
+def _reach(shown: pd.DataFrame, wide: dict[str, tuple[float, float]]) -> tuple[float, float]:
     """Bounds of the picture: ideas that are far worse than the others do not squeeze them."""
     size = shown["difference"].abs()
     near = shown[size <= FAR * max(float(size.median()), float(size.min()))]
-    ends = np.append(near[["difference", "difference_low", "difference_high"]].to_numpy(dtype=float).ravel(), 0.0)
+    ends = near[["difference", "difference_low", "difference_high"]].to_numpy(dtype=float).ravel()
+    ends = np.concatenate([ends, *(wide.get(str(name), ()) for name in near["name"]), [0.0]])
     return float(np.nanmin(ends)), float(np.nanmax(ends))

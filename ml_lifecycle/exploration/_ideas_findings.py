@@ -7,6 +7,7 @@ import numpy as np
 
 from ..foundation._render import number
 from ..foundation._words import count
+from ..foundation.intervals import Difference
 from ..foundation.report import Finding, NextStep
 from ._baseline_data import FEW, FEW_OF_CLASS
 from ._baseline_findings import evidence
@@ -44,20 +45,36 @@ def better_than_the_baseline(board: Leaderboard) -> Finding:
     numbers = evidence(table, difference, p, best=best.name, baseline=base.name, tried=tried,
                        better=[row.name for row in better], worse=[row.name for row in board.of("worse")])
     corrected = f", corrected for {count(tried, 'idea')}" if tried > 1 else ""
-    how = f"{by_how_much(difference, p)}{corrected}; {table.size}"
+    shown = difference if board.verdict(best) != "worse" else Difference(-difference.value, -difference.high, -difference.low, p)
+    how = f"{by_how_much(shown, p)}{corrected}; {table.size}"
     against = f"the baseline {base.name} ({number(base.score)})"
     if better:
         first = f"{best.name} is better than {against} by {how}." if tried == 1 else \
             f"{len(better)} of {tried} ideas {'are' if len(better) > 1 else 'is'} better than {against}: " \
             f"{'the best of them, ' if len(better) > 1 else ''}{best.name}, by {how}."
         return Finding("IDE001", "passed", first, numbers)
-    highest = max(table.better(row, base, 1 - ALPHA / tried).high for row in board.ideas if row.name in board.against)
-    which = best.name if tried == 1 else f"The best of {tried} ideas, {best.name},"
+    return _nothing_better(board, best, how, numbers)
+
+
+def _nothing_better(board: Leaderboard, best: Row, how: str, numbers: dict[str, Any]) -> Finding:
+    """IDE001 when no idea is shown to be better: whether that decides anything, and how the nearest of them stands."""
+    table, base, tried = board.table, board.baseline, len(board.against)
+    worse = board.of("worse")
+    rest = [row for row in board.ideas if row.name in board.against and row not in worse]
+    score = f"{base.name} ({number(base.score)})"
+    nearest = best.name if tried == 1 else f"{'The nearest' if best in worse else 'The best'} of {tried} ideas, {best.name},"
+    stands = f"{nearest} is worse by {how}." if best in worse else f"{nearest} differs from it by {how}."
+    another = NextStep("look at the errors for ideas of another kind", "refinement", "top_losses(X, y, proba)")
+    if not rest:
+        all_of_them = "" if tried == 1 else f" All {tried} are worse." if tried > 2 else " Both are worse."
+        return Finding("IDE001", "tip", f"Keep the baseline: no idea is better than {score}.{all_of_them} {stands}", numbers,
+                       another)
+    highest = max(table.better(row, base, 1 - ALPHA / tried).high for row in rest)
     if highest < table.points(base):
-        return Finding("IDE001", "tip", f"Keep the baseline: no idea is worth a point more than {base.name} "
-                                        f"({number(base.score)}). {which} differs from it by {how}.", numbers,
-                       NextStep("look at the errors for ideas of another kind", "refinement", "top_losses(X, y, proba)"))
-    return Finding("IDE001", "tip", f"Cannot tell whether any idea is better than {against}. {which} differs from it by {how}. "
+        return Finding("IDE001", "tip", f"Keep the baseline: no idea is worth a point more than {score}. {stands}", numbers,
+                       another)
+    unknown = f" Of {count(len(rest), 'other')} it cannot be told: {listed(rest)}." if best in worse else ""
+    return Finding("IDE001", "tip", f"Cannot tell whether any idea is better than the baseline {score}. {stands}{unknown} "
                                     "Keep the baseline until it can be told.", numbers, more_folds(board), undecided=True)
 
 

@@ -15,6 +15,7 @@ from ..foundation.metrics import Predictions
 from ..foundation.seed import set_seed
 from . import _measure
 from ._folds import Pair
+from ._ideas_seed import drawn, mixed_seeds
 from ._measure import Candidate, Outcome, Problem
 
 @dataclass(frozen=True)
@@ -28,10 +29,11 @@ class Function:
     def answer_on_fold(self, problem: Problem, X_train: Any, y_train: Any, X_test: Any, seed: int) -> Predictions:
         """What it says about the test rows; raises ValueError when that cannot be understood."""
         more = {self.seed_as: seed} if self.seed_as else {}
+        with mixed_seeds(seed):
+            output = self.call(X_train, y_train, *([X_test] if self.predicts else []), **more)
         if self.predicts:
-            output = self.call(X_train, y_train, X_test, **more)
             return _measure.understood(output, X_test.shape[0], problem)
-        model = self.call(X_train, y_train, **more)
+        model = output
         if not (hasattr(model, "predict") or _torch.is_module(model)):
             raise ValueError(f"gave {type(model).__name__}, not a fitted model with `predict`; to give predictions, take "
                              "three arguments: X_train, y_train, X_test")
@@ -55,10 +57,9 @@ def mixed(model: Any, seed: int) -> Any:
     """The same estimator with every random state that is a number mixed with the seed; open ones stay open."""
     if not hasattr(model, "get_params"):
         return model
-    states = {name: value for name, value in model.get_params().items()
+    states = {name: drawn(value, seed) for name, value in model.get_params().items()
               if (name == "random_state" or name.endswith("__random_state")) and isinstance(value, (int, np.integer))}
-    drawn = {name: int(np.random.SeedSequence([abs(int(value)), seed]).generate_state(1)[0]) for name, value in states.items()}
-    return clone(model, safe=False).set_params(**drawn) if drawn else model
+    return clone(model, safe=False).set_params(**states) if states else model
 
 
 def set_global(seed: int) -> None:

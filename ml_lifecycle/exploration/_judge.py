@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
+from scipy import stats
 
 from ..foundation._render import number
 from ..foundation.intervals import Difference, fold_interval, holm, paired_difference, wilson
@@ -77,11 +79,13 @@ class Table:
         found = paired_difference(first, second, test_ratio=self.folds.test_ratio, level=level)
         if self.thin:
             return Difference(found.value, NAN, NAN, NAN)
-        if np.isfinite(found.p) and found.low == found.high and found.value:  # every fold says exactly the same
-            rows = min(len(test) for _, test in self.folds.pairs)
-            if abs(found.value) * rows < FEWEST_CHANGED and np.isfinite([self.metric.low, self.metric.high]).all():
-                return Difference(found.value, NAN, NAN, NAN)
-        return found
+        if not np.isfinite(found.p) or not found.value or not np.isfinite([self.metric.low, self.metric.high]).all():
+            return found
+        rows = min(len(test) for _, test in self.folds.pairs)
+        if found.low == found.high and abs(found.value) * rows < FEWEST_CHANGED:  # every fold says exactly the same
+            return Difference(found.value, NAN, NAN, NAN)
+        counted = self.metric.needs == "labels"
+        return _at_least_rounded(found, first - second, rows, self.folds.test_ratio, level) if counted else found
 
     def compared(self, rows: Sequence[Row], other: Row) -> dict[str, tuple[Difference, float]]:
         """Each row against `other`: the difference and its p value, corrected for how many are compared (Holm)."""
@@ -96,6 +100,21 @@ class Table:
         """How far a row is from a perfect score; nan when there is none."""
         perfect = self.metric.high if self.metric.greater_is_better else self.metric.low
         return abs(perfect - row.score) if np.isfinite(perfect) and perfect != row.score else NAN
+
+
+def _at_least_rounded(found: Difference, apart: NDArray[Any], rows: int, test_ratio: float, level: float) -> Difference:
+    """The same difference, whose spread over the folds is at least that of rounding two scores to one row of a fold.
+
+    Shares of few rows are often the same in two or three folds by chance; a spread of zero would then prove anything. A score
+    rounded to 1 / rows has the variance 1 / (12 rows²) from that alone (Sheppard 1898), a difference of two twice that.
+    """
+    apart = apart[np.isfinite(apart)]
+    least = 1 / (rows * np.sqrt(6))
+    if apart.std(ddof=1) >= least:
+        return found
+    error, freedom = least * np.sqrt(1 / len(apart) + test_ratio), len(apart) - 1
+    half, p = error * stats.t.ppf((1 + level) / 2, freedom), 2 * stats.t.sf(abs(found.value) / error, freedom)
+    return Difference(found.value, found.value - half, found.value + half, float(p))
 
 
 def row_of(candidate: Candidate, outcomes: Sequence[Outcome], folds: Folds, metric: Metric) -> Row:

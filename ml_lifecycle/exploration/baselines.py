@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..foundation._random import undisturbed
 from ..foundation._render import number
-from ..foundation.metrics import METRICS
+from ..foundation.metrics import Scored
 from ..foundation.report import Finding, Report, made_with
 from . import _baseline_findings, _columns, _draw, _edge, _entries, _judge
 from ._folds import make_folds
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 # %% ../../nbs/exploration/baselines.ipynb #17ad16b6
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
-class BaselineReport(Report):
+class BaselineReport(Scored, Report):
     """Trivial answers, rules, simple models and quoted scores on the same folds."""
 
     title: ClassVar[str] = "Baselines"
@@ -43,17 +43,10 @@ class BaselineReport(Report):
     }
 
     best: str | None  # name of the best trivial, heuristic or model row; None when none has a score
-    metric: str  # name of the metric
-    greater_is_better: bool  # its direction
     simplest: str | None  # name of the simplest trained model
     n: int  # different rows that were tested on
     how: str  # how the folds were made
     fold_scores: dict[str, tuple[float, ...]] = field(default_factory=dict)  # row -> one score a fold, in the same order
-
-    @property
-    def label(self) -> str:
-        """The metric's name for headings."""
-        return METRICS[self.metric].label if self.metric in METRICS else self.metric
 
     @property
     def answer(self) -> str:

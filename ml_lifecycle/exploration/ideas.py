@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..foundation._render import number
 from ..foundation.intervals import paired_difference
-from ..foundation.metrics import METRICS
+from ..foundation.metrics import Scored
 from ..foundation.report import Finding, Report, made_with
 from . import _columns, _edge, _entries, _ideas_draw, _ideas_edge, _ideas_findings, _ideas_judge, _ideas_run, _judge
 from ._folds import make_folds
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 # %% ../../nbs/exploration/ideas.ipynb #2813cbed
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
-class IdeaReport(Report):
+class IdeaReport(Scored, Report):
     """A leaderboard of ideas against one baseline."""
 
     title: ClassVar[str] = "Ideas"
@@ -53,17 +53,10 @@ class IdeaReport(Report):
     tried: int  # ideas that were handed in, those that failed too
     honest: tuple[float, float, float]  # (score, low, high) of choosing the best on rows that it is not scored on; nan: unknown
     optimism: float  # how much better the best score looks than the honest one, at least 0; nan: unknown
-    metric: str  # name of the metric
-    greater_is_better: bool  # its direction
     n: int  # different rows that were tested on
     how: str  # how the folds were made
     test_ratio: float  # test rows for each training row
     fold_scores: dict[str, tuple[float, ...]] = field(default_factory=dict)  # row -> one score a fold, in the same order
-
-    @property
-    def label(self) -> str:
-        """The metric's name for headings."""
-        return METRICS[self.metric].label if self.metric in METRICS else self.metric
 
     @property
     def answer(self) -> str:
