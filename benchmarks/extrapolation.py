@@ -7,36 +7,41 @@ LCDB 1.0 (Mohr et al. 2022, 246 data sets, 20 learners) is read from `--lcdb PAT
 import argparse
 import time
 import warnings
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
 from _curves import SEEN, find_lcdb, lcdb, own, tuned_on
 from _results import table, write_section
-from scipy.optimize import curve_fit
 from threadpoolctl import threadpool_limits
 
 from ml_lifecycle.exploration.extrapolate import extrapolate_curve
 
-FORMS = {  # error as a function of size over the largest seen; start; bounds
-    "pow3": (lambda n, a, b, c: a + b * n**-c, (0.1, 0.1, 0.5), ([-9, 0, 0], [9, 9, 5])),
-    "pow4": (lambda n, a, b, c, d: a + b * (n + d) ** -c, (0.1, 0.1, 0.5, 0.01), ([-9, 0, 0, 0], [9, 9, 5, 9])),
-    "MMF4": (lambda n, a, b, c, d: (a * b + c * n**d) / (b + n**d), (0.5, 0.1, 0.1, 1.0), ([-9, 1e-9, -9, 0], [9, 99, 9, 5])),
-    "Weibull4": (lambda n, a, b, c, d: a + b * np.exp(-c * n**d), (0.1, 0.5, 1.0, 0.5), ([-9, 0, 0, 0], [9, 9, 99, 5])),
-    "exp3": (lambda n, a, b, c: a + b * np.exp(-c * n), (0.1, 0.5, 2.0), ([-9, 0, 0], [9, 9, 99])),
+curves, halves = lru_cache(maxsize=None)(lcdb), lru_cache(maxsize=None)(tuned_on)  # each file is read once
+SHIFTS, RATES, POWERS = np.r_[0, np.geomspace(1e-3, 9, 14)], np.geomspace(0.02, 99, 25), np.geomspace(0.05, 5, 20)
+FORMS = {  # what falls, as a function of size over the largest seen; a grid of its parameters. Error = asymptote + gain · this
+    "pow3": (lambda n, c: n**-c, (np.geomspace(0.02, 5, 60),)),
+    "pow4": (lambda n, c, d: (n + d) ** -c, (np.geomspace(0.02, 5, 25), SHIFTS)),
+    "MMF4": (lambda n, b, d: b / (b + n**d), (np.geomspace(1e-4, 99, 25), POWERS)),
+    "Weibull4": (lambda n, c, d: np.exp(-c * n**d), (RATES, POWERS)),
+    "exp3": (lambda n, c: np.exp(-c * n), (np.geomspace(0.02, 60, 60),)),
 }
 
 
 def fitted(case):
-    """Each form's answer by least squares, as these forms are usually fitted; nan where the fit fails."""
-    sign, width = (-1 if case.greater else 1), np.ptp(case.scores) or 1.0
-    error, at = sign * (case.scores - case.scores[-1]) / width, case.sizes / case.sizes[-1]
+    """Each form's answer on an accuracy: least squares over the whole grid, the asymptote of the error not below 0, no rise."""
+    error, at = 1 - case.scores, np.r_[case.sizes, case.final] / case.sizes[-1]
     found = {}
-    for name, (form, start, bounds) in FORMS.items():
-        try:
-            best = curve_fit(form, at, error, p0=start, bounds=bounds, max_nfev=400)[0]
-            found[name] = case.scores[-1] + sign * width * float(form(case.final / case.sizes[-1], *best))
-        except (RuntimeError, ValueError):
-            found[name] = np.nan
+    for name, (form, grid) in FORMS.items():
+        shape = form(at, *(part.ravel()[:, None] for part in np.meshgrid(*grid, indexing="ij")))
+        seen, later = shape[:, :-1], shape[:, -1]
+        bare = seen - seen.mean(axis=1, keepdims=True)
+        gain = np.maximum(bare @ error / np.maximum((bare**2).sum(axis=1), 1e-12), 0)
+        end = error.mean() - gain * seen.mean(axis=1)
+        through_0 = seen @ error / (seen**2).sum(axis=1)
+        gain, end = np.where(end < 0, through_0, gain), np.maximum(end, 0)
+        best = np.argmin(((end[:, None] + gain[:, None] * seen - error) ** 2).sum(axis=1))
+        found[name] = 1 - float(end[best] + gain[best] * later[best])
     return found
 
 
@@ -50,10 +55,9 @@ def judged(cases, peers=False):
                "ours": abs(answer.value - case.truth), "held": answer.low <= case.truth <= answer.high,
                "ill": answer.behaviour == "ill-behaved", "ms": 1000 * took, "endless": not np.isfinite(answer.high)}
         if peers:
-            better, found = (max if case.greater else min), fitted(case)
-            known = [value for value in found.values() if np.isfinite(value)]
-            row |= {name: abs((value if np.isfinite(value) else last) - case.truth) for name, value in found.items()}
-            row["median of the five"] = abs(better(last, float(np.median(known))) - case.truth) if known else row["last"]
+            found = fitted(case)
+            row |= {name: abs(value - case.truth) for name, value in found.items()}
+            row["median of the five"] = abs(max(last, float(np.median(list(found.values())))) - case.truth)
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -82,8 +86,8 @@ def sample(cases, most, seed=0):
 
 
 def on_lcdb(folder, most):
-    cases, rows = lcdb(folder, "accuracy", "all"), []
-    data, learners = tuned_on(folder)
+    cases, rows = curves(folder, "accuracy", "all", "score_valid"), []
+    data, learners = halves(folder)
     parts = {"data sets and learners that the constants were set on": (True, True), "other data sets": (False, True),
              "other learners": (True, False), "other data sets and other learners": (False, False)}
     for what, (known, taught) in parts.items():
@@ -94,16 +98,26 @@ def on_lcdb(folder, most):
             ("accuracy, one run", "accuracy", "one", "score_valid"), ("F1", "f1", "all", "score_valid"),
             ("AUC", "auc", "all", "score_valid"), ("log loss", "logloss", "all", "score_valid")):
         if (folder / f"database-{metric}.csv").exists():
-            part = [case for case in lcdb(folder, metric, runs, score) if case.data not in data]
+            part = [case for case in curves(folder, metric, runs, score) if case.data not in data]
             rows.append(line(f"{what}, other data sets", judged(sample(part, most))))
-    return rows, [case for case in cases if case.data not in data]
+            if runs != "all":
+                part = [case for case in part if case.learner not in learners]
+                rows.append(line(f"{what}, other data sets and other learners", judged(sample(part, most))))
+    return rows
 
 
-def beside_peers(cases):
-    found = judged(cases, peers=True)
-    return [{"who": name, **{f"{seen:.0%} seen": ratio(found[found["seen"] == seen], column) for seen in SEEN}}
-            for name, column in (("extrapolate_curve", "ours"), ("median of the five, clipped", "median of the five"),
-                                 *((f"{form} alone", form) for form in FORMS))], found
+def beside_peers(folder, most):
+    """Ours and the fitted forms on accuracies of other data sets, by how many runs a curve is the mean of."""
+    data, rows, each = halves(folder)[0], [], {}
+    for said, runs, least in (("mean of all runs", "all", 0), ("mean of five runs", "five", 0), ("one run", "one", 0),
+                              ("one run, final size 5,000 or more", "one", 5000)):
+        part = [case for case in curves(folder, "accuracy", runs, "score_valid") if case.data not in data and case.final >= least]
+        each[said] = found = judged(sample(part, most, seed=1), peers=True)
+        for name, column in (("extrapolate_curve", "ours"), ("median of the five, clipped", "median of the five"),
+                             *((f"{form} alone", form) for form in FORMS)):
+            shares = {f"{seen:.0%} seen": ratio(found[found["seen"] == seen], column) for seen in SEEN}
+            rows.append({"curves": said, "who": name, **shares})
+    return rows, each["mean of all runs"]
 
 
 def on_own():
@@ -120,7 +134,7 @@ def main():
     ask = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     ask.add_argument("--lcdb", help="directory with LCDB's CSV files")
     ask.add_argument("--cases", type=int, default=1000, help="cases judged in each row of the table")
-    ask.add_argument("--peers", type=int, default=500, help="cases that the fitted forms are judged on")
+    ask.add_argument("--peers", type=int, default=500, help="cases that the fitted forms are judged on, in each part")
     asked = ask.parse_args()
     warnings.simplefilter("ignore")
     start = time.perf_counter()
@@ -128,8 +142,8 @@ def main():
     text = f"LCDB is not at hand, and so its curves are left out: {absent}."
     with threadpool_limits(1):
         if folder is not None:
-            rows, others = on_lcdb(folder, asked.cases)
-            peers, found = beside_peers(sample(others, asked.peers, seed=1))
+            rows = on_lcdb(folder, asked.cases)
+            peers, found = beside_peers(folder, asked.peers)
             found["learner"] = found["learner"].str.split(".").str[-1]
             ill = found.groupby("learner")["ill"].mean().sort_values(ascending=False)
             often = [", ".join(f"{name} ({share:.0%})" for name, share in part.items()) for part in (ill.head(4), ill.tail(3))]
@@ -138,8 +152,10 @@ constants were set on half of its data sets and learners; all rows but the first
 
 {table(rows)}
 
-Beside the forms that are usually fitted, by least squares, on {len(found):,} cases of other data sets (accuracy); the median is
-clipped so that it is never worse than the last value:
+Beside the forms that are usually fitted, on at most {asked.peers:,} cases a part, of other data sets (accuracy). The forms are
+fitted by least squares over a whole grid, with an asymptote of the error of at least 0 (they are told that an accuracy ends at 1;
+`extrapolate_curve` takes scores that all lie in 0..1 to end there); the median is clipped so that it is never worse than the last
+value. The fewer runs a curve is the mean of, the noisier are its scores, the last one and the one asked for among them:
 
 {table(peers)}
 

@@ -73,13 +73,13 @@ def test_never_worse_than_the_last_score():
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(4, 15), st.integers(0, 1000), st.sampled_from([0.0, 0.01, 0.05]),
-       st.floats(-1e3, 1e3), st.floats(1e-3, 1e3), st.floats(1e-3, 1e3))
-def test_moves_with_the_scale_of_scores_and_not_with_the_unit_of_sizes(k, seed, noise, shift, stretch, unit):
+       st.floats(-1e3, 1e3), st.floats(1e-3, 1e3), st.floats(1e-3, 1e3), st.sampled_from([0.9, 1.0, 3.0, np.inf]))
+def test_moves_with_the_scale_of_scores_and_not_with_the_unit_of_sizes(k, seed, noise, shift, stretch, unit, bound):
     at, scores = power_law(k, noise, seed)
-    asked = np.array([300.0, 3000.0, 20000.0])
-    plain = extrapolate_curve(at, scores, asked)
-    moved = extrapolate_curve(at * unit, shift + stretch * scores, asked * unit)
-    mirrored = extrapolate_curve(at, shift - stretch * scores, asked, greater_is_better=False)
+    asked, bound = np.array([300.0, 3000.0, 20000.0]), max(bound, float(scores.max()))
+    plain = extrapolate_curve(at, scores, asked, bound=bound)
+    moved = extrapolate_curve(at * unit, shift + stretch * scores, asked * unit, bound=shift + stretch * bound)
+    mirrored = extrapolate_curve(at, shift - stretch * scores, asked, greater_is_better=False, bound=shift - stretch * bound)
     for a, b, c in zip(plain, moved, mirrored, strict=True):
         close = {"abs": 1e-6 * stretch + 1e-9 * abs(shift), "rel": 1e-6}
         assert tuple(b) == pytest.approx([shift + stretch * part for part in a], **close)
@@ -104,6 +104,7 @@ def test_forms_of_input(form):
     plain = extrapolate_curve(SIZES, SCORES, 2000)
     if form == "folds":
         answer = extrapolate_curve(SIZES.astype(int), SCORES[:, None] + np.array([-0.01, 0, 0.01]), 2000)
+        plain = extrapolate_curve(SIZES, SCORES, 2000, spread=np.full(6, 0.01 / np.sqrt(3)))
     else:
         sizes, scores = {
             "list": (SIZES.tolist(), SCORES.tolist()), "tuple": (tuple(SIZES), tuple(SCORES)), "int": (SIZES.astype(int), SCORES),
@@ -119,7 +120,7 @@ def test_scores_that_were_not_measured_are_left_out():
     assert extrapolate_curve(sizes, scores, 2000) == extrapolate_curve(SIZES, SCORES, 2000)
     folds = np.column_stack([SCORES, SCORES, SCORES])
     folds[1, 0] = np.nan
-    assert extrapolate_curve(SIZES, folds, 2000) == pytest.approx(extrapolate_curve(SIZES, SCORES, 2000))
+    assert extrapolate_curve(SIZES, folds, 2000) == pytest.approx(extrapolate_curve(SIZES, SCORES, 2000), abs=2e-3)
 
 
 def test_sizes_that_hardly_differ_are_one_size():
@@ -188,7 +189,63 @@ def test_a_curve_that_does_not_move_is_bounded_by_its_errors_alone():
     assert np.isfinite(answer).all()
     assert 0.02 < answer.high - answer.value < 0.1
     without = extrapolate_curve([10, 20, 40, 80], [0.5] * 4, 200)
-    assert tuple(without) == (0.5, -np.inf, np.inf)
+    assert tuple(without) == (0.5, -np.inf, 1.0)
+    assert tuple(extrapolate_curve([10, 20, 40, 80], [0.5] * 4, 200, bound=np.inf)) == (0.5, -np.inf, np.inf)
+
+
+@pytest.mark.parametrize(("scores", "greater", "bound"), [
+    (0.999 - 3 * SIZES**-0.7, True, 1.0), (np.linspace(0, 1, 6), True, 1.0), (2 * SIZES**-0.7, False, 0.0),
+    (5 + 0 * SIZES + 1 / SIZES, False, 0.0), (np.array([0.9, 0.95, 0.99, 1, 1, 1]), True, 1.0)])
+def test_the_bound_of_a_metric_is_told_from_its_scores_and_never_passed(scores, greater, bound):
+    asked = [320, 1000, 10_000, 1e9]
+    answers = extrapolate_curve(SIZES, scores, asked, greater_is_better=greater)
+    assert answers == extrapolate_curve(SIZES, scores, asked, greater_is_better=greater, bound=bound)
+    for answer in answers:
+        assert answer.high <= bound if greater else answer.low >= bound
+
+
+def test_scores_beyond_the_usual_ranges_have_no_bound():
+    for scores, greater in ((SCORES - 0.9, True), (100 * SCORES, True), (0.3 - SCORES, False)):
+        free = extrapolate_curve(SIZES, scores, 1e9, greater_is_better=greater, bound=np.inf)
+        assert extrapolate_curve(SIZES, scores, 1e9, greater_is_better=greater) == free
+    below = extrapolate_curve(SIZES, SCORES, 1e5, bound=0.92)
+    assert below.value <= below.high <= 0.92 < extrapolate_curve(SIZES, SCORES, 1e5).value
+
+
+def test_a_bound_makes_up_for_forms_that_run_beyond_it():
+    off = {None: [], np.inf: []}
+    for seed in range(40):
+        at, scores = power_law(8, 0.02, seed)
+        scores = np.minimum(scores + 0.1, 1.0)
+        truth = 1 - 2 * 20_000 ** -np.random.default_rng(seed).uniform(0.3, 1)
+        for bound, misses in off.items():
+            misses.append(abs(extrapolate_curve(at, scores, 20_000, bound=bound).value - truth))
+    assert np.mean(off[None]) < 0.95 * np.mean(off[np.inf])
+
+
+def noisy(seed, size, runs=1):
+    rng = np.random.default_rng(seed)
+    power, at = rng.uniform(0.3, 1), np.geomspace(20, 2000, 14)
+    scores = 0.9 - 2 * at**-power + 0.05 * rng.normal(size=(runs, 14)).mean(axis=0)
+    return at, scores, 0.9 - 2 * size**-power + 0.05 * rng.normal() / np.sqrt(runs), 0.9 - 2 * size**-power
+
+
+def test_noise_that_does_not_fall_is_averaged_over_and_held():
+    cases = [noisy(seed, 4000) for seed in range(150)]
+    answers = [extrapolate_curve(at, scores, 4000) for at, scores, _, _ in cases]
+    off = np.mean([abs(answer.value - truth) for answer, (*_, truth) in zip(answers, cases, strict=True)])
+    held = np.mean([answer.low <= measured <= answer.high for answer, (_, _, measured, _) in zip(answers, cases, strict=True)])
+    assert off < 0.9 * np.mean([abs(scores[-1] - truth) for _, scores, _, truth in cases])
+    assert 0.68 <= held <= 0.92
+
+
+def test_jitter_that_errors_deny_is_a_bend_and_large_errors_alone_hardly_narrow():
+    at, scores, *_ = noisy(3, 4000)
+    plain, denied = (extrapolate_curve(at, scores, 8000, spread=spread) for spread in (np.full(14, 0.05), np.full(14, 0.01)))
+    if denied.behaviour == "well-behaved":
+        assert denied.high - denied.low > plain.high - plain.low
+    smooth = [extrapolate_curve(SIZES, SCORES, 2000, spread=np.full(6, error)) for error in (0.001, 0.3)]
+    assert smooth[1].high - smooth[1].low >= 0.8 * (smooth[0].high - smooth[0].low)
 
 
 def test_levels_are_nested():
@@ -267,6 +324,11 @@ def test_shapes_fall_towards_nothing_left_to_gain():
     ({"level": None}, "`level` must lie between 0 and 1."),
     ({"spread": [0.1]}, "`spread` must be one number of at least 0 for each of the 6 sizes."),
     ({"spread": [-0.1] * 6}, "`spread` must be one number of at least 0"),
+    ({"bound": "1"}, "`bound` must be a number, np.inf or None. Got '1'."),
+    ({"bound": True}, "`bound` must be a number, np.inf or None. Got True."),
+    ({"bound": np.nan}, "`bound` must be a number, np.inf or None. Got nan."),
+    ({"bound": 0.8}, "`bound` must be no worse than any score. Got 0.8, and a score of 0.890"),
+    ({"bound": 0.9, "greater_is_better": False}, "`bound` must be no worse than any score. Got 0.9, and a score of 0.614"),
     ({"greater_is_better": "no"}, "`greater_is_better` must be True or False. Got 'no'."),
 ])
 def test_what_is_refused(change, said):

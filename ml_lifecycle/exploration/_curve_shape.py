@@ -36,7 +36,7 @@ def trouble(sizes: Array, scores: Array, errors: Array | None) -> str:
 
 
 def _fallen(sizes: Array, scores: Array, errors: Array | None) -> str:
-    before, after, deep = _deepest(scores, _noise(np.log(sizes), scores, errors))
+    before, after, deep = _deepest(scores, noise(np.log(sizes), scores, errors))
     fall = scores[before] - scores[after]
     if fall < DEPTH * np.ptp(scores) or deep < CLEAR:
         return ""
@@ -85,7 +85,7 @@ def _size(size: float) -> str:
     return f"{size:,.0f}" if size >= 10 else f"{size:.3g}"
 
 
-def _noise(at: Array, scores: Array, errors: Array | None) -> Array:
+def noise(at: Array, scores: Array, errors: Array | None) -> Array:
     """Standard error of each score: as given, else from how far each lies off the line through its neighbours.
 
     A lone large error is not believed: at a peak the runs themselves scatter.

@@ -29,8 +29,9 @@ class Measured:
 
     def ahead(self, targets: np.ndarray, level: float = LEVEL) -> Band:
         """Value and band at each target."""
+        bound = self.metric.high if self.metric.greater_is_better else self.metric.low
         found = band(self.sizes, self.scores, np.asarray(targets, dtype=float), errors=self.errors,
-                    greater_is_better=self.metric.greater_is_better, level=level)
+                     greater_is_better=self.metric.greater_is_better, bound=bound, level=level)
         value, low, high = (np.clip(part, self.metric.low, self.metric.high) for part in (found.value, found.low, found.high))
         return replace(found, value=value, low=low, high=high)
 

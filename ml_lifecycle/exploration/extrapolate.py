@@ -102,15 +102,15 @@ def _measured(sizes: Any, scores: Any, spread: Any) -> tuple[NDArray[np.float64]
     square = np.nansum((table - mean[:, None]) ** 2, axis=1)
     return at, mean, np.sqrt(square / np.maximum(count - 1, 1) / count) if count.max() > 1 else None
 
-# %% ../../nbs/exploration/extrapolate.ipynb #74192146
+# %% ../../nbs/exploration/extrapolate.ipynb #7bcb26ce
 @overload
-def extrapolate_curve(sizes: Any, scores: Any, n: float, *, greater_is_better: bool = True, level: float = 0.8,
-                      spread: Any = None) -> Extrapolation: ...
+def extrapolate_curve(sizes: Any, scores: Any, n: float, *, greater_is_better: bool = True, bound: Any = None,
+                      level: float = 0.8, spread: Any = None) -> Extrapolation: ...
 
 
 @overload
 def extrapolate_curve(sizes: Any, scores: Any, n: Sequence[float] | NDArray[Any], *, greater_is_better: bool = True,
-                      level: float = 0.8, spread: Any = None) -> tuple[Extrapolation, ...]: ...
+                      bound: Any = None, level: float = 0.8, spread: Any = None) -> tuple[Extrapolation, ...]: ...
 
 
 def extrapolate_curve(
@@ -119,20 +119,25 @@ def extrapolate_curve(
     n: Any,  # the size asked about, in the unit of `sizes`; or several
     *,
     greater_is_better: bool = True,  # direction of the scores: False for an error, a loss, RMSE
+    bound: Any = None,  # the best possible score; np.inf: none; None: 1 when all scores lie in 0..1, for errors 0 when all >= 0
     level: float = 0.8,  # how often the interval is to hold a score measured at n
-    spread: Any = None,  # standard error of each score (k,), to tell a dip from noise; None: from fold scores, else from jitter
+    spread: Any = None,  # standard error of each score (k,), tells dips from noise; None: from fold scores, else from jitter
 ) -> Any:  # Extrapolation (value, low, high; .behaviour, .why); a tuple of them for several n
     """What the score would be with n rows: a mixture of saturating forms, weighted by how well each explains the curve.
 
-    Each form (MMF, power law) is fitted in closed form with deviations that are correlated in log n; the median of the mixture is
-    the value, never worse than the last score. A shift or stretch of the scores shifts or stretches the answer, another unit of
-    the sizes changes nothing, and `greater_is_better=False` mirrors it. A curve that gets worse with more rows, peaks or dips
-    beyond its noise, has fewer than 4 sizes, or does not move at all is "ill-behaved": the last score is the value, and the
-    interval is wide (without end where one size, or scores that are all the same, do not tell the scale). Intervals were set
-    to hold 80 % of the final scores of real curves seen up to a tenth to a half of the final size; bounds of the metric (an
-    accuracy ends at 1) are not known here. Raises BadInputError for sizes that are not above 0, lengths that differ, or a
-    level outside (0, 1). Literature: Mohr et al. 2022 (LCDB); Viering & Loog 2022 (The Shape of Learning Curves); Domhan et
-    al. 2015 and Adriaensen et al. 2023 (a prior over curves); Golub & Pereyra 1973 (variable projection).
+    Each form (MMF, power law) is fitted in closed form with deviations that are correlated in log n, and none may end beyond
+    `bound`; the median of the mixture is the value, never worse than the last score. A shift or stretch of the scores and of
+    their bound shifts or stretches the answer, another unit of the sizes changes nothing, and `greater_is_better=False` mirrors
+    it. A curve that gets worse with more rows, peaks or dips beyond its noise, has fewer than 4 sizes, or does not move at all
+    is "ill-behaved": the last score is the value, and the interval is wide (without end, or up to the bound, where one size, or
+    scores that are all the same, do not tell the scale). Intervals were set to hold 80 % of the final scores of real curves seen
+    up to a tenth to a half of the final size, each measured as its curve was: one run's score for a curve of single runs, the
+    mean of five for one of such means. Noise is learnt from the curve.
+    Where no bound is given, scores that all lie in 0..1 are taken to end at 1 (accuracy, AUC, F1), errors that are never below 0
+    to end at 0 (log loss, RMSE); hand in np.inf for a score without an end. Raises BadInputError for sizes that are not above 0,
+    lengths that differ, a score beyond the bound, or a level outside (0, 1). Literature: Mohr et al. 2022 (LCDB); Viering & Loog
+    2022 (The Shape of Learning Curves); Domhan et al. 2015 and Adriaensen et al. 2023 (a prior over curves); Golub & Pereyra
+    1973 (variable projection).
     """
     at, mean, error = _measured(sizes, scores, spread)
     asked = _above_zero(np.atleast_1d(_numbers(n, "n", "a size or several", (0, 1))), "n")
@@ -141,9 +146,26 @@ def extrapolate_curve(
     if not isinstance(greater_is_better, (bool, np.bool_)):
         raise BadInputError(f"`greater_is_better` must be True or False. Got {_short(greater_is_better)}. "
                             "It is False for errors and losses.")
-    found = band(at, mean, asked, errors=error, greater_is_better=bool(greater_is_better), level=float(level))
+    best = _bound(bound, scores, bool(greater_is_better))
+    found = band(at, mean, asked, errors=error, greater_is_better=bool(greater_is_better), bound=best, level=float(level))
     answers = _answers(found, float(level))
     return answers[0] if np.ndim(n) == 0 else answers
+
+
+def _bound(given: Any, scores: Any, greater_is_better: bool) -> float:
+    """The best possible score, as given or as the scores let one think; without end: none."""
+    every = np.asarray(scores, dtype=float)
+    lowest, highest = float(every[np.isfinite(every)].min()), float(every[np.isfinite(every)].max())
+    if given is None:
+        if greater_is_better:
+            return 1.0 if lowest >= 0 and highest <= 1 else np.inf
+        return 0.0 if lowest >= 0 else np.inf
+    if isinstance(given, (bool, np.bool_)) or not isinstance(given, (int, float, np.integer, np.floating)) or np.isnan(given):
+        raise BadInputError(f"`bound` must be a number, np.inf or None. Got {_short(given)}. It is the best possible score.")
+    if np.isfinite(given) and (highest > given if greater_is_better else lowest < given):
+        raise BadInputError(f"`bound` must be no worse than any score. Got {given:g}, and a score of "
+                            f"{highest if greater_is_better else lowest:g}. It is the best possible score; np.inf: none.")
+    return float(given)
 
 
 def _answers(found: Band, level: float) -> tuple[Extrapolation, ...]:
