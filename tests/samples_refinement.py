@@ -48,3 +48,44 @@ def ErrorClusters() -> Any:  # noqa: N802
     frame = evil_frame(400)
     wrong = (frame["colour"] == EVIL) & (np.arange(400) % 5 > 0) | (np.arange(400) % 17 == 0)
     return error_clusters(frame.drop(columns="y"), frame["y"], np.where(wrong, "$_{$", frame["y"]))
+
+
+@sample
+def ErrorSlices() -> Any:  # noqa: N802
+    import numpy as np
+
+    from ml_lifecycle.refinement.slices import error_slices
+
+    frame = evil_frame(400)
+    wrong = (frame["colour"] == EVIL) & (np.arange(400) % 5 > 0) | (np.arange(400) % 17 == 0)
+    return error_slices(frame.drop(columns="y"), frame["y"], np.where(wrong, "$_{$", frame["y"]))
+
+
+@sample
+def IrreducibleError() -> Any:  # noqa: N802
+    import numpy as np
+
+    from ml_lifecycle.refinement.irreducible import irreducible_error
+
+    rng = np.random.default_rng(0)
+    said = {name: np.where(rng.random(60) < .3, EVIL, "$no_{$") for name in (EVIL, "$gap_{$", "C")}
+    return irreducible_error(said, method="annotators")
+
+
+@sample
+def LoaderProfile() -> Any:  # noqa: N802
+    import torch
+    from torch.utils.data import DataLoader, TensorDataset
+
+    from ml_lifecycle.refinement.loader import profile_loader
+
+    return profile_loader(DataLoader(TensorDataset(torch.zeros(64, 3)), batch_size=8), seconds=0.3, train_step=0.001, workers=())
+
+
+@sample
+def Reproducibility() -> Any:  # noqa: N802
+    import numpy as np
+
+    from ml_lifecycle.refinement.again import reproducible
+
+    return reproducible(lambda: {EVIL: np.random.default_rng().normal(size=3), "$x_{$": EVIL})

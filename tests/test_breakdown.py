@@ -1,6 +1,7 @@
 """What limits a model: cases whose Bayes error is known, each cause dominant once, and few rows that cannot tell."""
 
 import json
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -14,11 +15,12 @@ from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.tree import DecisionTreeClassifier
 
-from ml_lifecycle.foundation import BadInputError, Metric, Report, UnknownNameError, load_dataset
+from ml_lifecycle.foundation import METRICS, BadInputError, Metric, Report, UnknownNameError, load_dataset
 from ml_lifecycle.foundation.intervals import wilson
 from ml_lifecycle.foundation.report import NextStep
 from ml_lifecycle.refinement import ErrorBreakdown, error_breakdown
-from ml_lifecycle.refinement._breakdown_findings import ACTIONS
+from ml_lifecycle.refinement._breakdown_actions import ACTIONS
+from ml_lifecycle.refinement._breakdown_parts import Part, judge, read_parts
 
 CAUSES = ("irreducible", "avoidable_bias", "variance", "distribution_shift", "validation_overfitting")
 
@@ -123,6 +125,21 @@ def test_metrics_of_any_direction(metric: str, scores: dict[str, float], errors:
     assert report.largest == "variance"
 
 
+@pytest.mark.parametrize("irreducible", [.05, .95, (.05, .04, .06), (.95, .94, .96)])
+def test_an_error_given_for_a_score_is_told_by_what_it_would_mean(irreducible: Any) -> None:
+    report = error_breakdown(train=.93, val=.8, metric="accuracy", irreducible=irreducible, n=1_000)
+    assert report.components["irreducible"][0] == pytest.approx(.05)
+    assert report.dominant == "variance"
+    assert ("ERR006" in codes(report)) == (np.mean(irreducible) < .5)
+
+
+def test_a_best_score_just_below_the_models_is_left_as_it_is() -> None:
+    report = error_breakdown(train=.55, val=.54, metric="accuracy", irreducible=.5, n=100)
+    assert report.components["irreducible"][0] == .5
+    assert error_breakdown(train=.1, val=.1, irreducible=.9, n=1_000).components["irreducible"][0] == .9
+    assert error_breakdown(train=-3, val=-4, metric="r2", irreducible=.1).components["irreducible"][0] == .9
+
+
 def test_own_metrics() -> None:
     def profit(y: Any, said: Any, weight: Any) -> float:
         return 0.0
@@ -132,12 +149,58 @@ def test_own_metrics() -> None:
     assert report.components["variance"][0] == 200
 
 
-def test_a_score_that_is_no_share_of_rows_gets_no_interval_from_n() -> None:
+def test_a_score_that_is_no_share_of_rows_gets_an_interval_by_a_rule_of_thumb() -> None:
     report = error_breakdown(train=.99, val=.8, n=10_000, metric="roc_auc")
-    assert report.dominant is None
-    assert np.isnan(report.components["variance"][1])
+    share = error_breakdown(train=.99, val=.8, n=10_000, metric="accuracy")
+    assert report.dominant == "variance"
+    assert report.components["variance"][2] - report.components["variance"][1] > \
+        1.9 * (share.components["variance"][2] - share.components["variance"][1])
+    assert "a quarter of the rows" in found(report, "ERR007").message
+    assert "ERR007" not in codes(share)
     told = error_breakdown(train=(.99, .985, .995), val=(.8, .79, .81), metric="roc_auc")
     assert told.dominant == "variance"
+
+
+@pytest.mark.parametrize("metric", ["rmse", "mae", "median_ae", "r2", "mape", "log_loss"])
+def test_intervals_by_a_rule_of_thumb_hold_for_errors_with_long_tails(metric: str) -> None:
+    known, rows, held = METRICS[metric], 300, 0
+    rng = np.random.default_rng(0)
+
+    def score(n: int) -> float:
+        if metric == "log_loss":
+            p = rng.beta(.5, .5, n)
+            y = rng.random(n) < p
+            return float(-np.log(np.clip(np.where(y, p, 1 - p), 1e-9, 1)).mean())
+        y, off = 3 * rng.normal(size=n) + 20, rng.laplace(size=n)
+        size = np.abs(off)
+        return float({"rmse": np.sqrt((off**2).mean()), "mae": size.mean(), "median_ae": np.median(size),
+                      "mape": (size / np.abs(y)).mean(), "r2": 1 - (off**2).mean() / y.var()}[metric])
+
+    truth = score(2_000_000)
+    for _ in range(150):
+        part = read_parts({"val": score(rows)}, rows, known)["val"]
+        held += part.low <= (1 - truth if known.greater_is_better else truth) <= part.high
+    assert held >= 138
+
+
+def test_no_error_at_all_leaves_nothing_to_explain() -> None:
+    report = error_breakdown(train=0, val=0, test=0, irreducible=0, n=1_000)
+    assert report.dominant is None
+    assert report.answer.startswith("There is no error to explain: 0 (0 to 0.0038")
+    assert error_breakdown(train=1, val=1, metric="accuracy").answer.startswith("There is no error")
+
+
+@pytest.mark.parametrize("errors", [
+    {"train": .1, "val": .1, "test": .1, "irreducible": .1}, {"train": .3, "val": .1}, {"train": .3, "val": .1, "test": .05},
+    {"train": 0, "val": .4}, {"train": 1, "val": 1, "irreducible": 1}, {"train": .2, "val": .2, "irreducible": .9},
+])
+@pytest.mark.parametrize("n", [None, 1, 10**9])
+def test_odd_errors_have_an_answer_a_table_and_a_picture(errors: dict[str, float], n: int | None) -> None:
+    report = error_breakdown(**errors, n=n)
+    assert "\n" not in report.answer
+    assert report.plot() is not None
+    assert report._repr_html_()
+    assert report.dominant in (None, report.largest)
 
 
 def test_negative_terms_are_said() -> None:
@@ -183,8 +246,8 @@ def test_a_dominant_cause_is_rarely_wrong() -> None:
     """Two terms of one size: which of them is larger is luck, and may hardly ever be told."""
     rng, wrong = np.random.default_rng(0), 0
     for _ in range(300):
-        train, val = rng.binomial(400, .1) / 400, rng.binomial(400, .19) / 400  # bias 0.09, variance 0.09
-        wrong += error_breakdown(irreducible=.01, train=train, val=val, n=400).dominant is not None
+        errors = {"train": rng.binomial(400, .1) / 400, "val": rng.binomial(400, .19) / 400}  # bias 0.09, variance 0.09
+        wrong += judge(read_parts(errors, 400, None) | {"irreducible": Part(.01, .01, .01)}).dominant is not None
     assert wrong <= 300 * .06
 
 
@@ -210,10 +273,25 @@ def test_nonsense_is_refused_in_one_line(arguments: dict[str, Any], error: type[
     assert "\n" not in str(caught.value)
 
 
-def test_every_action_has_a_call() -> None:
+def test_every_action_has_a_call_that_its_step_has() -> None:
     assert set(ACTIONS) == set(CAUSES)
-    for steps in ACTIONS.values():
-        assert all(isinstance(step, NextStep) and step.call and step.step for step in steps)
+    for step in (step for steps in ACTIONS.values() for step in steps):
+        assert isinstance(step, NextStep)
+        name = str(step.call).split("(")[0]
+        place = import_module(f"ml_lifecycle.{step.step}")
+        assert hasattr(place, name) or name in ("load_dataset", "data.split"), step.call
+
+
+def test_the_lists_stand_in_the_order_of_the_guide() -> None:
+    wanted = {
+        "avoidable_bias": ("bigger", "regularization", "errors have in common", "advanced", "hyperparameters", "features"),
+        "variance": ("more training rows", "normalization", "augment", "regularization", "errors have in common", "another kind",
+                     "hyperparameters", "earlier", "remove features", "smaller"),
+        "distribution_shift": ("differ", "errors on them", "collect", "synthesize", "domain adaptation"),
+    }
+    for cause, words in wanted.items():
+        assert len(ACTIONS[cause]) == len(words)
+        assert all(word in step.action for word, step in zip(words, ACTIONS[cause]))
 
 
 def test_reads_back() -> None:

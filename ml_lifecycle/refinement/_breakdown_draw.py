@@ -16,7 +16,7 @@ LABELS = {"irreducible": "irreducible", "avoidable_bias": "avoidable bias", "var
 
 
 def draw_waterfall(ax: "Axes", components: Mapping[str, Triple | None], dominant: str | None, train: float,
-                   last: tuple[str, float], label: str) -> None:
+                   last: tuple[str, float], label: str, partial: bool = False) -> None:
     """One bar for each component, begun where the one before ended, with its interval."""
     unknown = components["irreducible"] is None
     steps = [(name, value) for name in LABELS if (value := components[name]) is not None]
@@ -24,6 +24,7 @@ def draw_waterfall(ax: "Axes", components: Mapping[str, Triple | None], dominant
     for place, (name, value) in enumerate(steps):
         open_ = unknown and name == "avoidable_bias"
         names.append("irreducible +\navoidable bias" if open_ else LABELS[name])
+        bound = {"irreducible": "≤ ", "avoidable_bias": "≥ "}.get(name, "") if partial else ""
         plain = "grey" if open_ or name == "irreducible" else "blue"
         colour = PALETTE["vermillion" if name == dominant else plain]
         end = start + value[0]
@@ -32,7 +33,7 @@ def draw_waterfall(ax: "Axes", components: Mapping[str, Triple | None], dominant
         if not open_ and high > low:
             ax.plot([low, high], [place, place], color="black", linewidth=1.2, marker="|", markersize=6)
         reach += [end, low, high]
-        told = "at most " + number(value[0]) if open_ else number(value[0])
+        told = "at most " + number(value[0]) if open_ else bound + number(value[0])
         ax.text(1.01, place, told, transform=ax.get_yaxis_transform(), va="center", fontsize=9, color=colour)
         start = end
     ax.barh(len(steps), start, height=0.62, color="#333333", alpha=0.9)

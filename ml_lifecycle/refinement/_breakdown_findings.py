@@ -8,6 +8,7 @@ import numpy as np
 from ..foundation._render import number
 from ..foundation.intervals import Interval
 from ..foundation.report import Finding, NextStep
+from ._breakdown_actions import ACTIONS, AGAINST, CODES
 from ._breakdown_parts import UNKNOWN, Judged, Part, chain, combined
 
 SURE = 0.99  # level from which a shift, or a validation score that is too good, is called an issue
@@ -20,43 +21,10 @@ WORDS = {
     UNKNOWN: "the error on the training rows, irreducible and avoidable together",
 }
 
-TUNE = NextStep("tune the hyperparameters", "refinement", "coarse_to_fine(model, default_space(model), X, y)")
-ANALYSE = NextStep("see what the errors have in common", "refinement", "error_clusters(X, y, proba)")
-ACTIONS: dict[str, tuple[NextStep, ...]] = {  # of the guide, in its order
-    "irreducible": (
-        NextStep("accept it, or get what the columns do not say: cleaner labels first", "data", "label_issues(y, proba)"),
-        NextStep("then columns that carry what is missing", "data", "load_dataset(frame)"),
-    ),
-    "avoidable_bias": (
-        NextStep("make the model bigger", "exploration", "baselines(data)"),
-        NextStep("reduce regularization", "refinement", "coarse_to_fine(model, default_space(model), X, y)"),
-        ANALYSE,
-        NextStep("choose a more advanced kind of model", "exploration", "baselines(data, models={...})"),
-        TUNE,
-        NextStep("add features", "data", "load_dataset(frame)"),
-    ),
-    "variance": (
-        NextStep("add more training rows", "data", "load_dataset(frame)"),
-        NextStep("add regularization", "refinement", "coarse_to_fine(model, default_space(model), X, y)"),
-        NextStep("augment the data with variants of rows that it gets wrong", "refinement", "top_losses(X, y, proba)"),
-        ANALYSE,
-        NextStep("choose a simpler kind of model", "exploration", "baselines(data)"),
-        TUNE,
-    ),
-    "distribution_shift": (
-        NextStep("find out which columns differ", "evaluation", "compare_distributions(train, val)"),
-        NextStep("see what the errors on the shifted rows have in common", "refinement", "error_clusters(X, y, proba)"),
-        NextStep("collect training rows that are like those that the model will meet", "data", "load_dataset(frame)"),
-        NextStep("make training rows that are like them (synthesize, augment)", "data", "load_dataset(frame)"),
-        NextStep("adapt the training rows to them (domain adaptation, weights)", "exploration", "baselines(data)"),
-    ),
-    "validation_overfitting": (
-        NextStep("renew the validation rows, and take more of them", "data", "data.split(val=0.3, seed=1)"),
-        NextStep("choose by folds, and look at fewer candidates", "refinement", "coarse_to_fine(model, space, X, y)"),
-    ),
-}
-CODES = {"irreducible": "ERR010", "avoidable_bias": "ERR011", "variance": "ERR012", "distribution_shift": "ERR013",
-         "validation_overfitting": "ERR014"}
+
+USUAL = {True: "as if a quarter of the rows were of the rarer class",
+         False: "as if errors had the tails of a Laplace distribution"}
+PEOPLE = NextStep("measure what people reach on some rows, and pass irreducible=...", "refinement", "irreducible_error(labels)")
 
 
 def bounds(value: Interval | tuple[float, float, float]) -> str:
@@ -72,12 +40,18 @@ def rows_of(parts: Mapping[str, Part]) -> str:
     return f"n = {', '.join(known)}" if known else "n not said"
 
 
+def is_partial(parts: Mapping[str, Part]) -> bool:
+    """Whether the irreducible error is known by its bounds alone."""
+    return "irreducible" in parts and parts["irreducible"].partial
+
+
 def said(parts: Mapping[str, Part], judged: Judged, name: str) -> str:
     """A component with its bounds, in words."""
     part = parts["train"]
     value = Interval(part.value, part.low, part.high) if name == UNKNOWN else judged.components[name]
     assert value is not None
-    return f"{WORDS[name]}, {bounds(value)}"
+    most = {"irreducible": "at most ", "avoidable_bias": "at least "}.get(name, "") if is_partial(parts) else ""
+    return f"{WORDS[name]}, {most}{bounds(value)}"
 
 
 def what_dominates(parts: Mapping[str, Part], judged: Judged) -> list[Finding]:
@@ -86,6 +60,9 @@ def what_dominates(parts: Mapping[str, Part], judged: Judged) -> list[Finding]:
     numbers: dict[str, Any] = {name: value for name, value in judged.components.items() if value is not None}
     numbers |= {"largest": judged.largest, "n": {name: part.n for name, part in parts.items()}}
     end = f"of an error of {number(last.value)} ({rows_of(parts)})"
+    if all(part.value == 0 for part in parts.values()):
+        return [Finding("ERR001", "passed", f"There is no error to explain: {bounds((last.value, last.low, last.high))} "
+                        f"({rows_of(parts)}).", numbers)]
     if judged.dominant is not None:
         actions = ACTIONS[judged.dominant]
         text = f"What limits the model most is {said(parts, judged, judged.dominant)}, {end}."
@@ -95,7 +72,7 @@ def what_dominates(parts: Mapping[str, Part], judged: Judged) -> list[Finding]:
         return [Finding("ERR001", "tip", "Cannot tell yet what limits the model: there is no error on validation rows, only "
                         f"{said(parts, judged, 'avoidable_bias')} at most, on the training rows ({rows_of(parts)}).", numbers,
                         NextStep("score the model on more validation rows", "data", "data.split(val=0.3)"), undecided=True)]
-    if any(np.isnan(part.low) for part in parts.values()):
+    if any(np.isnan([part.low, part.high]).any() for part in parts.values()):
         return [Finding("ERR001", "tip", f"Cannot tell yet what limits the model: the largest part is {_largest(parts, judged)}, "
                         f"{end}, but without intervals it may be luck.", numbers, NextStep(
                             "say how many rows each error rests on (n=...), or (value, low, high), or let it be measured",
@@ -103,8 +80,13 @@ def what_dominates(parts: Mapping[str, Part], judged: Judged) -> list[Finding]:
     if len(judged.rivals) == 1 and judged.largest == UNKNOWN:
         return [Finding("ERR001", "tip", f"What limits the model most is {said(parts, judged, UNKNOWN)}, {end}: cannot tell yet "
                         "how much of it can be avoided.", numbers, NextStep(
-                            "measure what people, or the best published model, reach on some rows", "data",
-                            "baselines(data, human=...)"), undecided=True)]
+                            "measure what people, or the best model there is, reach on some rows", "refinement",
+                            "irreducible_error(labels)"), undecided=True)]
+    if judged.blurred:
+        others = "; ".join(said(parts, judged, name) for name in judged.rivals)
+        return [Finding("ERR001", "tip", "Cannot tell yet what limits the model: the irreducible error is not known well enough "
+                        f"to tell these apart: {others} ({rows_of(parts)}).", {**numbers, "rivals": judged.rivals}, PEOPLE,
+                        undecided=True)]
     if len(judged.rivals) == 1:
         text = f"Cannot tell yet what limits the model: n is too small to tell {_largest(parts, judged)} from nothing"
     else:
@@ -120,23 +102,23 @@ def _largest(parts: Mapping[str, Part], judged: Judged) -> str:
 
 def _ordered(cause: str) -> list[Finding]:
     """The actions of the guide against one cause, first things first."""
-    what = {"irreducible": "For what is left", "avoidable_bias": "Against underfitting", "variance": "Against overfitting",
-            "distribution_shift": "Against distribution shift",
-            "validation_overfitting": "Against overfitting to the validation rows"}[cause]
     steps = ACTIONS[cause]
-    return [Finding(CODES[cause], "tip", f"{what}, first things first: {'; '.join(step.action for step in steps)}.",
+    return [Finding(CODES[cause], "tip", f"{AGAINST[cause]}, first things first: {'; '.join(step.action for step in steps)}.",
                     {"cause": cause, "actions": tuple(str(step) for step in steps)}, steps[0])]
 
 
 def unknown_floor(parts: Mapping[str, Part]) -> list[Finding]:
     """ERR002: without the irreducible error, bias has an upper bound only."""
+    train = parts["train"]
+    if is_partial(parts):
+        bias = combined(parts, chain(parts)["avoidable_bias"])
+        return [Finding("ERR002", "tip", f"Of the irreducible error bounds alone are known: avoidable bias lies between "
+                        f"{number(bias.low)} and {number(bias.high)}.", {"low": bias.low, "high": bias.high}, PEOPLE)]
     if "irreducible" in parts:
         return []
-    train = parts["train"]
     return [Finding("ERR002", "tip", "The irreducible error is not known: avoidable bias is at most the whole error on the "
                     f"training rows, {bounds((train.value, train.low, train.high))}, and may be nothing.",
-                    {"at_most": train.value}, NextStep(
-                        "measure what people reach on some rows, and pass irreducible=...", "data", "baselines(data, human=...)"))]
+                    {"at_most": train.value}, PEOPLE)]
 
 
 def between_parts(parts: Mapping[str, Part], by_time: bool = False) -> list[Finding]:
@@ -197,6 +179,15 @@ def all_findings(parts: Mapping[str, Part], judged: Judged, by_time: bool = Fals
     first, *actions = what_dominates(parts, judged)
     floor = [] if judged.rivals == (UNKNOWN,) else unknown_floor(parts)  # else the first has said it
     return (first, *between_parts(parts, by_time), *floor, *below_zero(judged), *actions)
+
+
+def rough(metric: Any, parts: Mapping[str, Part]) -> tuple[Finding, ...]:
+    """ERR007: intervals from `n` of a metric that is no share of rows rest on what is usual."""
+    told = [name for name, part in parts.items() if part.rough]
+    if not told:
+        return ()
+    return (Finding("ERR007", "tip", f"Intervals of {metric.label} from n are a rule of thumb: {USUAL[bool(metric.high == 1)]}.",
+                    {"parts": told}, NextStep("have them measured", "refinement", "error_breakdown.from_model(model, splits)")),)
 
 
 def undefined(parts: Mapping[str, Part], sides: Any, metric: Any) -> tuple[Finding, ...]:

@@ -14,6 +14,9 @@ from ..foundation.metrics import METRICS, Metric
 COMPONENTS = ("irreducible", "avoidable_bias", "variance", "distribution_shift", "validation_overfitting")
 PARTS = ("irreducible", "train", "val_train", "val", "val_test", "test")  # in the order of the sum
 SHARES = ("accuracy", "brier")  # metrics that are a mean over rows of something between 0 and 1
+RARER = 0.25  # share of the rarer class that intervals of other metrics between 0 and 1 take for granted
+# standard error of an error relative to itself, times the root of n, for errors with the tails of a Laplace distribution
+RELATIVE = {"rmse": 1.35, "mae": 1.0, "median_ae": 1.5, "mape": 2.0, "log_loss": 2.0, "r2": 2.65}
 LEVEL = 0.95
 UNKNOWN = "irreducible + avoidable_bias"  # what the training error is when the irreducible part is not known
 NAN = float("nan")
@@ -29,6 +32,8 @@ class Part:
     low: float = NAN
     high: float = NAN
     n: int | None = None  # rows; None: not said
+    partial: bool = False  # True: the bounds are no interval of an estimate, the truth may lie anywhere between them
+    rough: bool = False  # True: the bounds follow from `n` and what is usual for the metric
 
 
 def as_error(metric: Metric | None, value: float) -> float:
@@ -105,9 +110,20 @@ def _part(values: tuple[float, ...], rows: int | None, metric: Metric | None, sh
         return Part(errors[0], min(errors[1:]), max(errors[1:]), rows)
     if rows is not None and share:
         return Part(*wilson(errors[0] * rows, rows), n=rows)
+    if rows is not None and metric is not None and (metric.name in RELATIVE or (metric.low, metric.high) == (0, 1)):
+        return Part(*_usual(metric, errors[0], rows), n=rows, rough=True)
     if name == "irreducible" and rows is None:
         return Part(errors[0], errors[0], errors[0])
     return Part(errors[0], n=rows)
+
+
+def _usual(metric: Metric, error: float, rows: int) -> Interval:
+    """Bounds of an error that is no share of rows: relative to itself, or as that of the rarer class."""
+    if metric.name not in RELATIVE:
+        few = RARER * rows
+        return wilson(error * few, few)
+    wide = float(np.exp(stats.norm.ppf((1 + LEVEL) / 2) * RELATIVE[metric.name] / np.sqrt(rows)))
+    return Interval(error, error / wide, error * wide)
 
 
 def chain(parts: Mapping[str, Part]) -> dict[str, Weights]:
@@ -132,17 +148,22 @@ def chain(parts: Mapping[str, Part]) -> dict[str, Weights]:
 def combined(parts: Mapping[str, Part], weights: Weights, level: float = LEVEL) -> Interval:
     """A sum or difference of parts with the interval of Zou & Donner (2008, Statistics in Medicine 27).
 
-    The parts hold different rows. For the difference of two shares it is Newcombe's method 10 (1998, same journal 17).
+    The parts hold different rows, so that luck on one of them is not luck on another; what is known by bounds alone (partial)
+    counts in full (Imbens & Manski 2004, Econometrica 72). For the difference of two shares it is Newcombe's method 10
+    (1998, Statistics in Medicine 17).
     """
     value = sum(w * parts[name].value for name, w in weights.items())
     wider = stats.norm.ppf((1 + level) / 2) / stats.norm.ppf((1 + LEVEL) / 2)
-    down = up = 0.0
+    down, up, sunk, risen = 0.0, 0.0, 0.0, 0.0
     for name, weight in weights.items():
         part = parts[name]
         below, above = part.value - part.low, part.high - part.value
-        down += (weight * (below if weight > 0 else above)) ** 2
-        up += (weight * (above if weight > 0 else below)) ** 2
-    return Interval(float(value), float(value - wider * np.sqrt(down)), float(value + wider * np.sqrt(up)))
+        below, above = (abs(weight) * side for side in ((below, above) if weight > 0 else (above, below)))
+        if part.partial:  # not luck that may cancel out
+            sunk, risen = sunk + below, risen + above
+        else:
+            down, up = down + below**2, up + above**2
+    return Interval(float(value), float(value - sunk - wider * np.sqrt(down)), float(value + risen + wider * np.sqrt(up)))
 
 
 def minus(a: Weights, b: Weights) -> Weights:
@@ -160,28 +181,53 @@ class Judged:
     largest: str | None  # by value alone
     dominant: str | None  # shown to be larger than each of the others
     rivals: tuple[str, ...]  # what is not shown to be smaller than the largest, which is the first of them
+    blurred: bool = False  # True: it is the bounds of the irreducible error that leave it open, not too few rows
 
 
 def judge(parts: Mapping[str, Part]) -> Judged:
     """The components, and which of them is shown to be larger than all others.
 
-    The comparisons are corrected for how many components could be taken for the largest (Bonferroni).
+    The largest of several is taken for the largest when it beats each other one in a test of the two: that needs no correction
+    for how many there are, as the hardest case is a tie of two (Gutmann & Maymin 1987, Annals of Statistics 15).
     """
     known = chain(parts)
     components: dict[str, Interval | None] = dict.fromkeys(COMPONENTS)
     components |= {name: combined(parts, weights) for name, weights in known.items()}
-    rank = dict(known)
     if "irreducible" not in parts:
         train = parts["train"]
         components["avoidable_bias"] = Interval(train.value, min(0.0, train.value), train.high)
+    if "irreducible" in parts and parts["irreducible"].partial:
+        return _within_bounds(components, parts)
+    largest, rivals, clear = _ranked(parts)
+    return Judged(components, largest, largest if clear else None, (largest, *rivals))
+
+
+def _ranked(parts: Mapping[str, Part]) -> tuple[str, list[str], bool]:
+    """(the largest, what may be larger, whether the largest is shown to be so)."""
+    rank: dict[str, Weights] = dict(chain(parts))
+    if "irreducible" not in parts:
         rank[UNKNOWN] = {"train": 1}
     found = {name: combined(parts, weights).value for name, weights in rank.items()}
     largest = max(found, key=lambda name: found[name])
-    level = max(LEVEL, 1 - 2 * (1 - LEVEL) / max(1, len(rank) - 1))
     rivals = [name for name in found if name != largest
-              and not combined(parts, minus(rank[largest], rank[name]), level).low > 0]
-    clear = not rivals and combined(parts, rank[largest], level).low > 0 and largest != UNKNOWN
-    return Judged(components, largest, largest if clear else None, (largest, *rivals))
+              and not combined(parts, minus(rank[largest], rank[name])).low > 0]
+    return largest, rivals, not rivals and combined(parts, rank[largest]).low > 0 and largest != UNKNOWN
+
+
+def _within_bounds(components: dict[str, Interval | None], parts: Mapping[str, Part]) -> Judged:
+    """What is the largest wherever the irreducible error lies within its bounds: at both ends, and where bias equals it."""
+    floor, train = parts["irreducible"], parts["train"].value
+    values = {name: value.value for name, value in components.items() if value is not None}
+    largest = max(values, key=lambda name: values[name])
+    if not np.isfinite([floor.low, floor.high]).all():
+        return Judged(components, largest, None, tuple(values))
+    places = [floor.low, floor.high, float(np.clip(train / 2, floor.low, floor.high))]
+    told = [_ranked({**parts, "irreducible": Part(place, place, place)}) for place in places]
+    possible = dict.fromkeys(name for first, rivals, _ in told for name in (first, *rivals))
+    clear = len(possible) == 1 and all(clear for _, _, clear in told)
+    first = largest if largest in possible else next(iter(possible))
+    rivals = tuple(name for name in possible if name != first)
+    return Judged(components, first, first if clear else None, (first, *rivals), blurred=all(c for _, _, c in told[:2]))
 
 
 def metric_named(name: Any) -> Metric | None:

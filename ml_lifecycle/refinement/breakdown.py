@@ -18,7 +18,7 @@ from ..foundation._random import undisturbed
 from ..foundation.errors import BadInputError
 from ..foundation.metrics import METRICS, get_metric
 from ..foundation.report import Finding, Report, made_with
-from . import _breakdown_draw, _breakdown_findings, _breakdown_model, _breakdown_parts
+from . import _breakdown_draw, _breakdown_findings, _breakdown_floor, _breakdown_model, _breakdown_parts
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -47,6 +47,7 @@ class ErrorBreakdown(Report):
     errors: dict[str, tuple[float, float, float]]  # part of the data -> (error, low, high)
     n: dict[str, int | None]  # part of the data -> its rows; None: not said
     metric: str  # name of the metric that the errors come from; "error" when errors were given
+    partial: bool = False  # True: of the irreducible error bounds alone are known; its value is the highest that it may be
 
     @property
     def label(self) -> str:
@@ -73,7 +74,7 @@ class ErrorBreakdown(Report):
         names = list(self.errors)
         last = {"test": "the test rows", "train": "the training rows"}.get(names[-1], "the validation rows")
         _breakdown_draw.draw_waterfall(ax, self.components, self.dominant, self.errors["train"][0],
-                                       (last, self.errors[names[-1]][0]), self.label)
+                                       (last, self.errors[names[-1]][0]), self.label, self.partial)
 
 # %% ../../nbs/refinement/breakdown.ipynb #523aef6a
 _IS = {"irreducible": "given", "avoidable_bias": "train − irreducible"}
@@ -87,6 +88,8 @@ def _report(parts: Mapping[str, Any], metric: str, params: dict[str, Any], *, by
     names = {name: " − ".join(weights) for name, weights in chain.items()} | {k: v for k, v in _IS.items() if k in chain}
     if "irreducible" not in ordered:
         names["avoidable_bias"] = "at most train"
+    elif ordered["irreducible"].partial:
+        names["irreducible"] = "at most, given"
     values = {name: tuple(value) if value is not None else None for name, value in judged.components.items()}
     told: list[tuple[float, ...]] = [value or (np.nan,) * 3 for value in values.values()]
     frame = pd.DataFrame({
@@ -96,7 +99,8 @@ def _report(parts: Mapping[str, Any], metric: str, params: dict[str, Any], *, by
     return ErrorBreakdown(
         frame=frame, findings=findings, params=params, components=values,  # type: ignore[arg-type]
         dominant=judged.dominant, largest=judged.largest, rivals=judged.rivals, metric=metric,
-        errors={name: (p.value, p.low, p.high) for name, p in ordered.items()}, n={name: p.n for name, p in ordered.items()})
+        partial=_breakdown_findings.is_partial(ordered), n={name: p.n for name, p in ordered.items()},
+        errors={name: (p.value, p.low, p.high) for name, p in ordered.items()})
 
 # %% ../../nbs/refinement/breakdown.ipynb #5e26d358
 class _ErrorBreakdown:
@@ -110,7 +114,7 @@ class _ErrorBreakdown:
         train: Any,  # error on the training rows: a number, or (value, low, high)
         val: Any = None,  # error on the validation rows; may be left out with `val_test` or `val_train`
         test: Any = None,  # error on the test rows
-        irreducible: Any = None,  # error of the best predictor there can be, of people say; None: not known
+        irreducible: Any = None,  # of the best predictor there can be: number, (value, low, high), IrreducibleError; None: unknown
         val_train: Any = None,  # error on validation rows that are like the training rows
         val_test: Any = None,  # error on validation rows that are like those to come
         n: Any = None,  # rows behind each error: an int for all, or a dict by part; None: no intervals
@@ -124,14 +128,16 @@ class _ErrorBreakdown:
         if train is None or (val is None and val_train is None and val_test is None):
             raise BadInputError("`train` and `val` must be errors. Got None. Measure the model on the training and on the "
                                 "validation rows: error_breakdown.from_model(model, splits).")
-        values = {"irreducible": irreducible, "train": train, "val_train": val_train, "val": val, "val_test": val_test,
+        values = {"train": train, "val_train": val_train, "val": val, "val_test": val_test,
                   "test": test}
         if val_train is not None and val_test is not None:
             values.pop("val")  # the two say more than the one
         known = _breakdown_parts.metric_named(metric)
-        parts = _breakdown_parts.read_parts(values, n, known)
+        parts = _breakdown_parts.read_parts(values, n, known) | _breakdown_floor.floor_of(irreducible, n, known)
+        parts, turned = _breakdown_floor.meant(parts, irreducible, known)
         name = known.name if known is not None else "error"
-        return _report(parts, name, made_with(metric=name, n={key: part.n for key, part in parts.items()}))
+        return _report(parts, name, made_with(metric=name, n={key: part.n for key, part in parts.items()}),
+                       more=(*turned, *_breakdown_findings.rough(known, parts)))
 
     def from_model(
         self,
@@ -139,7 +145,7 @@ class _ErrorBreakdown:
         splits: Any,  # Splits; or two or three pairs (X, y) or data sets; or a dict of them by part
         *,
         metric: Any = None,  # name of a metric; None: ROC AUC with two classes, balanced accuracy with more, RMSE for numbers
-        irreducible: Any = None,  # score of the best predictor there can be, in the metric: a number, or (value, low, high)
+        irreducible: Any = None,  # score of the best predictor there can be: number, (value, low, high), or an IrreducibleError
         hold_out: float | None = None,  # share of the training rows, 0 to 0.5, for `val_train`; None: 0.2 when split by time
         task: str | None = None,  # "classification" or "regression"; None: told from the data
         n_boot: int = 300,  # resamples behind each interval
@@ -157,7 +163,7 @@ class _ErrorBreakdown:
         sides = _breakdown_model.sides_of(splits, task)
         train = sides.parts["train"]
         scored = get_metric(metric, task=sides.task, y=train.y)
-        given = _breakdown_parts.read_parts({"irreducible": irreducible}, None, scored)
+        given = _breakdown_floor.floor_of(irreducible, None, scored)
         with undisturbed():
             share = (0.2 if sides.by_time else 0.0) if hold_out is None else float(hold_out)
             apart = _breakdown_model.with_held_out(model, sides, share, seed)
@@ -169,8 +175,9 @@ class _ErrorBreakdown:
             more = (*more, *_breakdown_findings.undefined(parts, used, scored))
         if "val_train" in parts and "val_test" in parts:
             parts.pop("val", None)
+        parts, turned = _breakdown_floor.meant(parts, irreducible, scored)
         params = made_with(metric=scored.name, task=sides.task, hold_out=share, n_boot=n_boot, seed=seed)
-        return _report(parts, scored.name, params, by_time=sides.by_time, more=more)
+        return _report(parts, scored.name, params, by_time=sides.by_time, more=(*turned, *more))
 
 
 error_breakdown = _ErrorBreakdown()
