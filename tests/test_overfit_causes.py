@@ -7,34 +7,10 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
+from overfit_toys import CE, X, Y, causes, net, probe
 from torch import nn
 
-from ml_lifecycle.exploration import OverfitReport, overfit_batch
-
-torch.set_num_threads(1)
-CE = nn.CrossEntropyLoss()
-DRAW = torch.Generator().manual_seed(0)
-Y = torch.arange(48) % 4
-X = 2 * torch.randn(4, 8, generator=DRAW)[Y] + 0.5 * torch.randn(48, 8, generator=DRAW)
-TOKENS = torch.randint(1, 12, (24, 8), generator=DRAW)
-TOKENS[torch.arange(8)[None] >= torch.randint(4, 9, (24, 1), generator=DRAW)] = 0
-KINDS = TOKENS[:, :3].sum(1) % 3
-
-
-def net(*last: Any, classes: int = 4) -> nn.Sequential:
-    torch.manual_seed(0)
-    return nn.Sequential(nn.Linear(8, 32), nn.ReLU(), nn.Linear(32, classes), *last)
-
-
-def causes(report: OverfitReport, *severities: str) -> list[str]:
-    return [f.evidence["cause"] for f in report.findings if f.severity in (severities or ("issue", "tip"))]
-
-
-def probe(model: Any, batch: Any = (X, Y), loss: Any = CE, *, lr: float = 1e-2, sgd: bool = False, step: Any = None,
-          steps: int = 100) -> OverfitReport:
-    optimizer = (torch.optim.SGD if sgd else torch.optim.Adam)(model.parameters(), lr=lr)
-    return overfit_batch(model, batch, loss, optimizer=optimizer, train_step=step, steps=steps)
-
+from ml_lifecycle.exploration import overfit_batch
 
 class Layers(nn.Module):
     """Hidden layers kept, or not kept, in one way or another."""
@@ -63,52 +39,6 @@ def test_layers_that_nobody_trains(how: str, cause: str) -> None:
         model = Layers(how)
         held = torch.optim.Adam([*model.parameters(), *model.kept[0].parameters()], lr=1e-2)
         assert cause not in causes(overfit_batch(model, (X, Y), CE, optimizer=held))
-
-
-class Words(nn.Module):
-    """Tokens, put together in one way or another."""
-
-    def __init__(self, how: str) -> None:
-        super().__init__()
-        torch.manual_seed(0)
-        self.embed, self.score, self.hidden, self.last, self.how = nn.Embedding(12, 16), nn.Linear(16, 1), nn.Linear(16, 16), \
-            nn.Linear(16, 3), how
-
-    def forward(self, x: Any) -> Any:
-        h, real = torch.tanh(self.hidden(self.embed(x))) + 0 * self.score(self.embed(x)), (x != 0)[..., None]
-        if self.how == "padding":
-            return self.last((h * ~real).sum(1))
-        if self.how == "first":
-            return self.last(h[:, 0])
-        if self.how == "two":
-            return self.last(h[:, :2].mean(1))
-        if self.how == "one number":
-            return self.last((h * torch.softmax(self.score(h), -1)).mean(1))
-        if self.how == "queries":
-            return self.last((torch.softmax(h @ h.transpose(1, 2), 1) @ h).mean(1))
-        if self.how == "rows":
-            return self.last((torch.softmax(self.score(h), 0) * h).sum(1))
-        return self.last((torch.softmax(self.score(h).masked_fill(~real, -1e9), 1) * h).sum(1))
-
-
-@pytest.mark.parametrize(("how", "cause"), [
-    ("padding", "mask_turned"), ("first", "one_place"), ("two", "few_places"), ("one number", "softmax_of_one"),
-    ("queries", "attention_axis"), ("rows", "batch_mixing"), ("sound", None)])
-def test_what_reaches_the_output_of_a_sequence(how: str, cause: str | None) -> None:
-    report = probe(Words(how), (TOKENS, KINDS), lr=2e-2)
-    assert cause in causes(report) if cause else causes(report, "issue") == []
-
-
-def test_time_steps_that_nobody_hears() -> None:
-    class Last(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.inner = nn.Linear(2, 4)
-
-        def forward(self, x: Any) -> Any:
-            return self.inner(x[:, -1])
-
-    assert "one_place" in causes(probe(Last(), (X.reshape(48, 4, 2), Y)))
 
 
 def training(change: Callable[[Any], None] | None = None, *, after: bool = False, power: int = 0, micro: int = 1,
@@ -249,20 +179,6 @@ def test_outputs_within_a_range_in_which_the_answer_lies(last: Any, batch: Any, 
     assert causes(probe(net(last), batch, loss, steps=200), "issue") == []
 
 
-def test_numbers_that_stand_for_something_are_only_moved_by_rows() -> None:
-    class Float(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            torch.manual_seed(0)
-            self.embed, self.last = nn.Embedding(12, 16), nn.Linear(128, 3)
-
-        def forward(self, x: Any) -> Any:
-            return self.last(torch.relu(self.embed(x.long()).flatten(1)))
-
-    assert causes(probe(Float(), (TOKENS.float(), KINDS))) == []
-    assert causes(probe(nn.Sequential(nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 8)), (X, X), nn.MSELoss()), "issue") == []
-
-
 def test_time_that_is_over_is_never_an_issue() -> None:
     model = nn.Sequential(*[nn.Sequential(nn.Linear(8, 8), nn.Tanh()) for _ in range(8)], nn.Linear(8, 4))
     report = overfit_batch(model, (X, Y), CE, optimizer=torch.optim.SGD(model.parameters(), lr=1e-3), seconds=0.05)
@@ -273,34 +189,6 @@ def test_time_that_is_over_is_never_an_issue() -> None:
 @pytest.mark.parametrize(("cause", "change"), [("bounded_scores", torch.sigmoid), ("relu_on_logits", torch.relu)])
 def test_an_activation_inside_the_loss(cause: str, change: Callable[[Any], Any]) -> None:
     assert causes(probe(net(), (X, Y), lambda o, t: CE(change(o), t)))[0] == cause
-
-
-class Sequence(nn.Module):
-    def __init__(self, first: bool) -> None:
-        super().__init__()
-        torch.manual_seed(0)
-        self.rnn, self.last = nn.GRU(2, 16, batch_first=first), nn.Linear(16, 3)
-
-    def forward(self, x: Any) -> Any:
-        return self.last(self.rnn(x)[0])
-
-
-def test_sequences_whose_first_axis_is_time() -> None:
-    x = torch.randn(12, 6, 2, generator=torch.Generator().manual_seed(0))
-    batch = (x, (x.sum(2) > 0).long())
-
-    def loss(output: Any, targets: Any) -> Any:
-        return F.cross_entropy(output.reshape(-1, 3), targets.reshape(-1))
-
-    assert "sequence_first" in causes(probe(Sequence(False), batch, loss))
-    assert causes(probe(Sequence(True), batch, loss), "issue") == []
-
-
-def test_pixels_with_a_class_each() -> None:
-    torch.manual_seed(0)
-    x = torch.randn(6, 1, 5, 5)
-    model = nn.Sequential(nn.Conv2d(1, 16, 3, padding=1), nn.ReLU(), nn.Conv2d(16, 3, 3, padding=1))
-    assert causes(probe(model, (x, (x[:, 0] > 0).long() + (x[:, 0] > 1).long()), CE, steps=200), "issue") == []
 
 
 def test_statistics_of_the_batch_in_eval_mode() -> None:

@@ -74,7 +74,7 @@ def test_a_loss_of_torch() -> None:
      lambda X, y: (StandardScaler().fit_transform(X), y)),
 ])
 def test_a_cause_is_named(cause: str, model: Any, change: Any) -> None:
-    assert cause in causes(overfit_batch(model, change(*rows())))
+    assert cause in causes(overfit_batch(model, change(*rows()), steps=80))
 
 
 def test_a_model_that_cannot_learn_is_stuck_or_too_simple() -> None:
@@ -82,6 +82,20 @@ def test_a_model_that_cannot_learn_is_stuck_or_too_simple() -> None:
     report = overfit_batch(DummyClassifier(), (X, y))
     assert report.passed is not True
     assert {"stuck", "falling"} & set(causes(report))
+
+
+def test_a_linear_model_need_not_learn_noise_by_heart() -> None:
+    draw = np.random.default_rng(0)
+    report = overfit_batch(SGDClassifier(loss="log_loss"), (draw.normal(size=(64, 5)), np.r_[np.zeros(63), 1]), steps=20)
+    assert report.passed is None
+    assert causes(report) == ["capacity"]
+    assert "5 columns" in report.answer
+
+
+def test_partial_fits_end_when_time_is_over() -> None:
+    report = overfit_batch(SGDClassifier(loss="log_loss", learning_rate="constant", eta0=1e-9), rows(), seconds=0.01)
+    assert len(report.losses) < 50
+    assert causes(report) == ["no_time"]
 
 
 @pytest.mark.parametrize(("batch", "loss", "said"), [(None, None, "must be a pair"), (([[1.0]], [1]), None, "at least two rows"),

@@ -22,6 +22,7 @@ class Batch:
     targets: Any  # a tensor, or a structure of tensors
     n: int  # rows
     mapping: bool = False  # handed in as one mapping
+    nested: bool = False  # handed in as (inputs, targets), where inputs may be a tuple of their own
     indices: bool = False  # numbers stand for something (tokens, categories) though their type is a float
 
     @property
@@ -29,7 +30,7 @@ class Batch:
         """The batch in the form in which a training step gets it."""
         if self.mapping:
             return {**self.inputs, "labels": self.targets}
-        return (*self.inputs, self.targets) if isinstance(self.inputs, tuple) else (self.inputs, self.targets)
+        return (*self.inputs, self.targets) if isinstance(self.inputs, tuple) and not self.nested else (self.inputs, self.targets)
 
     def with_inputs(self, change: Callable[[Any], Any], only_float: bool = False) -> "Batch":
         """The batch with every tensor of the inputs that has one entry a row replaced by `change` of it."""
@@ -86,7 +87,7 @@ def as_batch(batch: Any, device: Any) -> Batch:
     """What was handed in as one batch of tensors; raises BadInputError in one line."""
     inputs: Any
     targets: Any
-    mapping = False
+    mapping = nested = False
     if isinstance(batch, torch.utils.data.DataLoader):
         batch = next(iter(batch), None)
         if batch is None:
@@ -97,13 +98,14 @@ def as_batch(batch: Any, device: Any) -> Batch:
             raise BadInputError(f"{FORM} Got a mapping with {sorted(map(str, batch))[:8]}. Name the targets 'labels'.")
         inputs, targets, mapping = {k: v for k, v in batch.items() if k != key}, batch[key], True
     elif isinstance(batch, (tuple, list)) and len(batch) >= 2:
+        nested = len(batch) == 2
         inputs, targets = (batch[0] if len(batch) == 2 else tuple(batch[:-1])), batch[-1]
     else:
         raise BadInputError(f"{FORM} Got {type(batch).__name__}: {shown(batch, 30)}. Pass (inputs, targets).")
     inputs, targets = mapped(_tensor, inputs), mapped(_tensor, targets)
     rows = _rows(inputs, targets)
     _same_device([*tensors_in(inputs), *tensors_in(targets)], device)
-    return Batch(mapped(_kept, inputs), mapped(_kept, targets), rows, mapping)
+    return Batch(mapped(_kept, inputs), mapped(_kept, targets), rows, mapping, nested)
 
 
 def _tensor(value: Any) -> Any:

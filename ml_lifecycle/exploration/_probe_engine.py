@@ -10,23 +10,34 @@ import pandas as pd
 import torch
 
 from ..foundation.errors import BadInputError
-from . import _probe_rules_loss, _probe_rules_model, _probe_rules_paths, _probe_rules_run, _probe_rules_step
+from . import (
+    _probe_rules_gradient,
+    _probe_rules_loss,
+    _probe_rules_model,
+    _probe_rules_paths,
+    _probe_rules_run,
+    _probe_rules_step,
+)
 from ._probe_facts import Cause, Facts, OptimizerFacts
+from ._probe_gradient import gradient_facts
 from ._probe_input import input_facts
 from ._probe_inside import inside_facts, layers
-from ._probe_loss import confined, loss_facts, minimize
+from ._probe_loss import confined, loss_facts
+from ._probe_minimize import Free, minimize
 from ._probe_output import output_facts
 from ._probe_paths import path_facts
 from ._probe_repairs import repairs
-from ._probe_runs import Run, best_plain_run, given_run
+from ._probe_runs import DONE, Run, best_plain_run, given_run
 from ._probe_state import still_random
-from ._probe_subject import Subject, as_subject, main_tensor, quiet, with_tensor
+from ._probe_subject import Subject, as_subject, detached, main_tensor, quiet, with_tensor
 
-# of the learning rate: after a rise, after a fall
+OWN_TIME = 0.4  # share of the time that the run that was asked for has in any case
+
 def probe(model: Any, batch: Any, loss_fn: Any, *, optimizer: Any, train_step: Any, steps: int, seed: int,
         seconds: float) -> Facts:
     """All facts about one batch; model, optimizer and random states are as before afterwards."""
     with quiet(), _seeded_later():
+        _load()
         subject = as_subject(model, batch, loss_fn, seconds)
         _check_optimizer(optimizer)
         facts = Facts(subject, steps, train_step is not None)
@@ -38,6 +49,11 @@ def probe(model: Any, batch: Any, loss_fn: Any, *, optimizer: Any, train_step: A
             finally:
                 subject.start.restore()
     return facts
+
+
+def _load() -> None:
+    """What torch imports when an optimizer is first used is no part of the time for the probe."""
+    torch.optim.Adam([torch.zeros(1, requires_grad=True)]).zero_grad()
 
 
 class _seeded_later:  # noqa: N801 - reads as a statement
@@ -74,11 +90,10 @@ def _measure(facts: Facts, optimizer: Any, train_step: Any, seed: int) -> None:
     if facts.failed is not None:
         facts.inside.frozen_share = 0.0
         return
-    facts.loss = loss_facts(subject, output, facts.out.sums)
-    if facts.loss.kind == "nll" and _probe_rules_loss.class_dim(facts) in facts.out.log_sums:
-        facts.loss.unbounded = False  # the outputs are log-probabilities: never above 0
+    facts.loss = loss_facts(subject, output, facts.out.sums, facts.out.log_sums)
     facts.inside = inside_facts(subject)
-    facts.paths = path_facts(subject)
+    facts.paths = path_facts(subject, facts.loss.shift_free)
+    facts.gradient = gradient_facts(subject)
     if facts.out.shape and (math.isfinite(facts.out.low) or math.isfinite(facts.out.high)) and not facts.loss.cut:
         with contextlib.suppress(Exception):  # a loss may not take what is tried
             facts.loss.confined = confined(subject, output, facts.out.low, facts.out.high)
@@ -107,8 +122,8 @@ def _first_pass(facts: Facts) -> Any:
             raise
         except Exception as error:  # noqa: BLE001 - said as OVR090
             facts.failed = (stage, error)
-            return output if stage == "loss" else None
-    return output
+            return detached(output) if stage == "loss" else None
+    return detached(output)
 
 
 def _conflicts(facts: Facts, output: Any) -> None:
@@ -121,8 +136,8 @@ def _conflicts(facts: Facts, output: Any) -> None:
         return
     which = torch.as_tensor(groups, device=z0.device)
     start = torch.stack([z0[which == g].mean(0) for g in range(int(which.max()) + 1)])
-    low = minimize(lambda u: facts.subject.loss(with_tensor(output, u[which])), start, max(1.0, float(z0.std())),
-        facts.loss.kind == "bce")[0]
+    low = minimize(lambda u: facts.subject.loss(with_tensor(output, u[which])),
+                   Free(start, max(1.0, float(z0.std())), facts.loss.kind == "bce"))[0]
     facts.goal.lowest = max(facts.goal.lowest, low)
 
 
@@ -132,9 +147,11 @@ def _run(facts: Facts, optimizer: Any, train_step: Any) -> None:
     trainable = any(p.requires_grad for p in subject.model.parameters())
     if optimizer is None and train_step is None:
         if trainable and facts.out.grad:
-            facts.given, facts.own_rate = best_plain_run(subject, facts.steps, goal, drop=drop, until=0.7)
+            facts.given, facts.own_rate = best_plain_run(subject, facts.steps, goal, drop=drop,
+                                                           until=max(0.7, subject.clock.spent + OWN_TIME))
     else:
-        facts.given = given_run(subject, optimizer, train_step, facts.steps, goal, watch=True, drop=drop, until=0.5)
+        facts.given = given_run(subject, optimizer, train_step, facts.steps, goal, watch=True, drop=drop,
+                                until=max(0.5, subject.clock.spent + OWN_TIME))
         facts.optimizer = _optimizer_facts(subject, optimizer, facts.given)
         facts.switched_off = (*facts.switched_off, *facts.given.decay_was)
     if facts.given.losses and not math.isfinite(facts.given.losses[0]) and math.isfinite(goal.first) and facts.given.error is None:
@@ -162,8 +179,20 @@ def _optimizer_facts(subject: Subject, optimizer: Any, run: Run) -> OptimizerFac
     facts = OptimizerFacts(type(found[0]).__name__, tuple(float(g["lr"]) for g in groups if "lr" in g), tuple(layer_names),
                            sum(p.numel() for p in missing) / max(1, sum(p.numel() for p in asked)), len(missing) < len(asked))
     facts.maximize = any(g.get("maximize") for g in groups)
+    facts.decoupled = any(g.get("decoupled_weight_decay") for g in groups) or facts.name == "AdamW"
+    still = {id(p) for g in groups if g.get("lr") == 0 for p in g["params"]} if any(facts.rates) else set()
+    facts.idle = tuple(name for name, m in layers(subject.model) if any(id(p) in still for p in m.parameters(recurse=False)))
+    facts.holds_frozen = any(id(p) in held for p in subject.model.parameters() if not p.requires_grad)
+    facts.memory = next((m for g in groups for m in _kept(g) if m[1] >= 1), None)
     facts.decay = max([float(g.get("weight_decay") or 0) for g in groups], default=0.0)
     return facts
+
+
+def _kept(group: dict[str, Any]) -> Iterator[tuple[str, float]]:
+    """Shares of what was that an optimizer keeps at each step."""
+    for name in ("momentum", "betas", "alpha", "rho"):
+        value = group.get(name) or ()
+        yield from ((name, float(v)) for v in (value if isinstance(value, (tuple, list)) else (value,)))
 
 
 def subject_unused(subject: Subject, run: Run) -> Iterator[str]:
@@ -176,12 +205,11 @@ def subject_unused(subject: Subject, run: Run) -> Iterator[str]:
 
 
 def _found(facts: Facts) -> list[Cause]:
-    found: list[Cause] = [*_probe_rules_loss.explained(facts), *_probe_rules_loss.loss_rules(facts),
-        *_probe_rules_run.run_rules(facts)]
+    rules = [_probe_rules_loss.RULES, _probe_rules_run.OF_THE_BATCH]
     if facts.failed is None:
-        found += [*_probe_rules_step.step_rules(facts), *_probe_rules_model.model_rules(facts),
-            *_probe_rules_paths.path_rules(facts)]
-    return without_echoes(found)
+        rules += [_probe_rules_run.RULES, _probe_rules_step.RULES, _probe_rules_model.RULES, _probe_rules_paths.RULES,
+                  _probe_rules_gradient.RULES]
+    return without_echoes([cause for several in rules for rule in several for cause in rule(facts)])
 
 
 def causes(facts: Facts) -> list[Cause]:
@@ -201,7 +229,7 @@ SURE = {  # causes that follow from what was seen, and explain a loss that does 
     "put_back", "nan_input", "nan_weights",
     "nan_forward", "nan_gradient", "nan_loss", "batch_mixing", "input_ignored", "dead_relu",
     "constant_input", "unregistered", "made_anew", "mask_turned", "softmax_of_one", "attention_axis", "rows_not_counted",
-    "nothing_counted", "graph_kept", "one_place",
+    "nothing_counted", "graph_kept", "one_place", "gradient_reversed", "gradient_stopped", "not_called",
 }
 ECHOES = {  # a cause -> what it brings about by itself
     "nan_input": ("nan_later", "nan_loss", "nan_forward", "rate_too_high"),
@@ -224,6 +252,12 @@ ECHOES = {  # a cause -> what it brings about by itself
     "unscaled_targets": ("initial_loss", "exploding_gradients", "rate_too_high", "rate_too_low"),
     "mask_turned": ("one_place", "few_places", "input_ignored"), "one_place": ("few_places",),
     "stale_statistics": ("eval_differs",),
+    "gradient_reversed": ("flipped_sign", "ascends", "rate_too_high"),
+    "not_called": ("no_parameters", "missing_parameters"),
+    "part_of_batch": ("other_loss", "rows_not_counted"),
+    "random_loss": ("wrong_aim", "targets_ignored", "bounded_scores"),
+    "tiny_scores": ("outputs_alike", "vanishing_gradients", "rate_too_low"),
+    "nan_in_eval": ("eval_differs", "mode_differs"),
     "softmax_of_one": ("detached", "zero_gradients"),
     "sum_reduction": ("exploding_gradients", "scaled_loss"),
 }
@@ -238,13 +272,23 @@ def without_echoes(found: list[Cause]) -> list[Cause]:
     return [c for c in found if c.slug not in gone or c.severity == "passed"]
 
 
+def _lowest(facts: Facts) -> float:
+    """What free outputs reach; NaN where it falls without end, was not found, or lies well above where the run has come to."""
+    goal, run = facts.goal, facts.given
+    if facts.loss.unbounded or not math.isfinite(facts.loss.lowest):
+        return math.nan
+    if not run.losses or not run.best < goal.lowest:
+        return goal.lowest
+    return run.best if goal.share(run.best) > -DONE else math.nan
+
+
 def fields(facts: Facts) -> dict[str, Any]:
     """The fields of the report."""
-    run, goal = facts.given, facts.goal
-    shares = [goal.share(x) for x in run.losses]
+    run, goal, lowest = facts.given, facts.goal, _lowest(facts)
+    shares = [goal.share(x) if math.isfinite(lowest) else math.nan for x in run.losses]
     frame = pd.DataFrame({"step": np.arange(len(run.losses)), "loss": np.array(run.losses, dtype=float),
                           "gradient": np.array(run.norms, dtype=float), "left": np.array(shares, dtype=float)})
     own = facts.optimizer is None and math.isfinite(facts.own_rate)
     return {"frame": frame, "findings": tuple(c.finding() for c in causes(facts)), "losses": tuple(run.losses),
-        "first": goal.first, "last": run.best if run.losses else math.nan, "constant": goal.constant, "lowest": goal.lowest,
+        "first": goal.first, "last": run.best if run.losses else math.nan, "constant": goal.constant, "lowest": lowest,
         "n": facts.subject.batch.n, "switched_off": tuple(facts.switched_off), "learning_rate": facts.own_rate if own else None}

@@ -19,6 +19,7 @@ from ..foundation._render import number
 from ..foundation._words import shown
 from ..foundation.errors import BadInputError
 from ..foundation.report import Finding, NextStep
+from ._probe_clock import Clock
 
 NEAR = 0.05  # share of the loss of a constant answer that counts as near zero
 STUCK = 0.97  # share of the way to the lowest loss that is left when nothing at all was learned
@@ -27,10 +28,10 @@ OFF: dict[str, Any] = {"alpha": 1e-12, "C": 1e6, "l2_regularization": 0.0, "reg_
 AGAIN = NextStep("change it and try again", "exploration", "overfit_batch(model, batch)")
 
 
-def fields(model: Any, batch: Any, loss_fn: Any, *, steps: int, seed: int) -> dict[str, Any]:
+def fields(model: Any, batch: Any, loss_fn: Any, *, steps: int, seed: int, seconds: float) -> dict[str, Any]:
     """The fields of an OverfitReport about an estimator; the estimator itself is never fitted."""
     X, y = _pair(batch)
-    probe = Probe(model, X, y, loss_fn, steps, seed)
+    probe = Probe(model, X, y, loss_fn, steps, seed, Clock(seconds))
     with undisturbed(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return probe.fields()
@@ -55,10 +56,11 @@ def _pair(batch: Any) -> tuple[Any, np.ndarray]:
 class Probe:
     """One estimator and one batch."""
 
-    def __init__(self, model: Any, X: Any, y: np.ndarray, loss_fn: Any, steps: int, seed: int) -> None:
+    def __init__(self, model: Any, X: Any, y: np.ndarray, loss_fn: Any, steps: int, seed: int, clock: Clock) -> None:
         if loss_fn is not None and not callable(loss_fn):
             raise BadInputError(f"`loss_fn` must be a function of (output, targets), or None. Got {shown(loss_fn)}. Leave it out.")
         self.model, self.X, self.y, self.loss_fn, self.steps, self.seed = model, X, y, loss_fn, steps, seed
+        self.clock, self.cut, self.fitted = clock, False, model
         self.classes = np.unique(y) if is_classifier(model) else None
         self.settings, self.off = self._free(model)
 
@@ -109,7 +111,8 @@ class Probe:
         return float(np.mean(output != self.y))
 
     def run(self, model: Any) -> list[float]:
-        """Losses of a model that learns the batch step by step, or all at once."""
+        """Losses of a model that learns the batch step by step while there is time, or all at once, which nothing interrupts."""
+        self.fitted = model
         if not hasattr(model, "partial_fit"):
             return [self.loss(model.fit(self.X, self.y))]
         losses = []
@@ -117,7 +120,8 @@ class Probe:
         for i in range(self.steps):
             model.partial_fit(self.X, self.y, **(more if i == 0 else {}))
             losses.append(self.loss(model))
-            if not math.isfinite(losses[-1]) or losses[-1] < 0.2 * NEAR * self.constant:
+            self.cut = self.clock.over(1.0) and i + 1 < self.steps
+            if not math.isfinite(losses[-1]) or losses[-1] < 0.2 * NEAR * self.constant or self.cut:
                 break
         return losses
 
@@ -159,14 +163,32 @@ class Probe:
         if near:
             found.append(Finding("OVR001", "passed", f"The loss is driven near {goal}: {span}.", {"cause": "overfit", **numbers}))
             return self.regularized(end) + found
+        cut, small = self.cut, self._small()
         found += self.repaired(end)
-        if not found:
-            learned = left < STUCK
-            found.append(Finding("OVR001", "tip" if learned else "issue", f"The loss goes {span}: it is not driven near {goal}" + (
-                ", but the model has learned something; it may be too simple to learn the batch by heart." if learned
-                else ", and no known cause was found."), {"cause": "falling" if learned else "stuck", **numbers}, AGAIN,
-                undecided=learned))
-        return found
+        return found or [self._unknown(f"The loss goes {span}: it is not driven near {goal}", left < STUCK, cut, small, numbers)]
+
+    def _small(self) -> int:
+        """Columns of a linear model that has fewer numbers than there are rows, so that it need not fit them; 0 for others."""
+        last = self.fitted[-1] if hasattr(self.fitted, "steps") else self.fitted
+        columns = np.shape(getattr(last, "coef_", np.empty(0)))[-1:]
+        return columns[0] if columns and 0 < columns[0] + 1 < len(self.y) else 0
+
+    def _unknown(self, text: str, learned: bool, cut: bool, columns: int, numbers: dict[str, Any]) -> Finding:
+        """OVR001 where no cause is known: an issue only where time and capacity cannot be the reason."""
+        cause, why, action = "stuck", ", and no known cause was found.", AGAIN
+        if cut:
+            cause, why = "no_time", ". There was not enough time to tell whether it is able to."
+            action = NextStep("give it more time", "exploration", "overfit_batch(model, batch, seconds=60)")
+        elif columns:
+            cause, why = "capacity", f". A linear model of {columns} columns need not be able to fit {len(self.y)} rows: " \
+                "this cannot tell whether anything is broken."
+            action = NextStep(f"try it on at most {columns + 1} rows, or a model with more freedom", "exploration",
+                              "overfit_batch(model, batch)")
+        elif learned:
+            cause = "falling"
+            why = ", but the model has learned something; it may be too simple to learn the batch by heart."
+        return Finding("OVR001", "issue" if cause == "stuck" else "tip", text + why, {"cause": cause, **numbers}, action,
+                       undecided=cause != "stuck")
 
     def left(self, losses: np.ndarray) -> np.ndarray:
         """Share of the way from a constant answer to the lowest loss that is left."""
@@ -188,11 +210,11 @@ class Probe:
             return float(((values - values.groupby(rows).transform("mean")) ** 2).mean())
         shares = pd.crosstab(rows, pd.Series(self.y, index=rows.index)).to_numpy(dtype=float)
         within = shares / shares.sum(axis=1, keepdims=True)
-        return float(-(shares * np.log(np.where(within > 0, within, 1))).sum() / len(self.y))
+        return abs(float((shares * np.log(np.where(within > 0, within, 1))).sum() / len(self.y)))
 
     def regularized(self, free: float) -> list[Finding]:
         """OVR060: the same with regularization as given."""
-        if not self.off:
+        if not self.off or self.clock.over(1.0):
             return []
         end = self.run(self.fresh(regularized=True))[-1]
         if end <= 0.5 * self.constant or end < 8 * free:
@@ -218,10 +240,13 @@ class Probe:
             f"as they are to {number(end)}.", {"cause": "unnormalised_input", "loss": end, "standardised": loss},
             NextStep("put a StandardScaler before the model", "data"))))
         for name, make, say in reversed(trials):
+            if self.clock.over(1.0):
+                break
             try:
                 model = make()
                 if name == "standardised":
-                    other = Probe(model[-1], model[0].fit_transform(self.X), self.y, self.loss_fn, self.steps, self.seed)
+                    other = Probe(model[-1], model[0].fit_transform(self.X), self.y, self.loss_fn, self.steps, self.seed,
+                                  self.clock)
                     other.constant, other.lowest = self.constant, self.lowest
                     reached = other.run(other.fresh())[-1]
                 else:

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from ..foundation.report import Finding, NextStep, Severity
+from ._probe_gradient import GradientFacts
 from ._probe_input import InputFacts
 from ._probe_inside import InsideFacts
 from ._probe_loss import LossFacts
@@ -25,8 +26,11 @@ class OptimizerFacts:
     missing_share: float = 0.0
     holds_any: bool = True
     maximize: bool = False
-    momentum: float = 0.0
+    idle: tuple[str, ...] = ()  # layers whose learning rate is 0 where that of others is not
+    holds_frozen: bool = False  # it was given parameters that are not to be trained
     decay: float = 0.0
+    decoupled: bool = False  # decay acts on the weights, not through the gradient (AdamW)
+    memory: tuple[str, float] | None = None  # a share of what was that is kept at each step, where it is 1 or more
 
 
 @dataclass
@@ -54,6 +58,7 @@ class Facts:
     fresh_loss: float = math.nan  # first loss with weights initialised anew
     switched_off: tuple[str, ...] = ()
     paths: PathFacts = field(default_factory=PathFacts)
+    gradient: GradientFacts = field(default_factory=GradientFacts)
     step: Any = None  # the person's own training step
     needed: float = math.nan  # steps to near the end at the pace of the given run
 

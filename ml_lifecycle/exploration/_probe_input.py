@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from ._probe_batch import Batch, tensors_in
-from ._probe_loss import class_view
+from ._probe_loss_kind import class_view
 
 FEW = 40  # rows below which nothing is said about labels that do not go with inputs
 SHIFTS = (1, -1, 2, -2)
@@ -73,7 +73,7 @@ def _alike(rows: list[Any], t: Any, facts: InputFacts) -> None:
     groups = groups.reshape(-1)
     facts.distinct, facts.groups = int(groups.max()) + 1, groups
     size = np.abs(flat).max() if flat.size else 0
-    facts.same = facts.n > 1 and (facts.distinct == 1 or bool(np.nanmax(np.ptp(flat, axis=0)) <= 1e-7 * size))
+    facts.same = facts.n > 1 and facts.finite and (facts.distinct == 1 or bool(np.nanmax(np.ptp(flat, axis=0)) <= 1e-7 * size))
     if t is not None and 1 < facts.distinct < facts.n:
         target = t.reshape(facts.n, -1).double().cpu().numpy()
         first = np.array([target[groups == g][0] for g in range(facts.distinct)])

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from ._probe_batch import tensors_in
+from ._probe_gradient import by_layer, without_effect
 from ._probe_state import still_random
 from ._probe_step import clean_gradients
 from ._probe_subject import Subject
@@ -25,8 +26,7 @@ class InsideFacts:
     frozen: tuple[str, ...] = ()  # layers that have parameters with requires_grad=False
     frozen_share: float = 0.0
     detached: tuple[str, ...] = ()  # layers that run, and whose parameters get no gradient
-    unused: tuple[str, ...] = ()  # layers that do not run
-    zero: tuple[str, ...] = ()  # layers whose gradient is exactly zero
+    unused: tuple[str, ...] = ()  # layers that have no effect on the loss
     relative: tuple[tuple[str, float], ...] = ()  # size of the gradient over the size of the weights, layer by layer
     norm: float = math.nan  # of the whole gradient
     bad_gradients: tuple[str, ...] = ()  # layers whose gradient is NaN or infinite
@@ -97,8 +97,14 @@ def _owner(model: Any, name: str) -> Any:
 
 def _modes(model: Any, facts: InsideFacts) -> None:
     facts.training = bool(model.training)
-    modal = [(name, m) for name, m in model.named_modules() if isinstance(m, MODAL) and not _harmless(m)]
+    modal = [(name, m) for name, m in model.named_modules() if isinstance(m, MODAL) and not _harmless(m) and not _meant(m)]
     facts.modal, facts.in_eval = len(modal), tuple(name or type(m).__name__ for name, m in modal if not m.training)
+
+
+def _meant(module: Any) -> bool:
+    """Whether a layer is in eval mode on purpose: its parameters are not to be trained either."""
+    held = list(module.parameters(recurse=False))
+    return not module.training and bool(held) and not any(p.requires_grad for p in held)
 
 
 def _harmless(module: Any) -> bool:
@@ -115,13 +121,11 @@ def _pass(subject: Subject, facts: InsideFacts) -> None:
     facts.cuts = tuple(dict.fromkeys(CUTS[e.name] for e in trace.events if e.name in CUTS))
     bad = next((e for e in trace.events if not e.finite and e.inputs_finite), None)
     facts.nan_at = f"{bad.module or 'forward'} ({bad.name})" if bad else ""
-    ran = set(trace.order)
     with subject.bench(training=False) as model, Trace(model, subject.batch.n) as trace, contextlib.suppress(Exception):
         subject.forward(model)
     modules = dict(subject.model.named_modules())
     facts.functional_dropout = max([e.p for e in trace.events if e.name == "dropout" and
                                     not isinstance(modules.get(e.module), MODAL)], default=0.0)
-    facts.unused = tuple(name for name, m in layers(subject.model) if name in modules and name not in ran)
 
 
 def _gradients(subject: Subject, facts: InsideFacts) -> None:
@@ -137,18 +141,13 @@ def _gradients(subject: Subject, facts: InsideFacts) -> None:
             return
         named = dict(zip([n for n, _ in model.named_parameters()], found))
         weights = {n: float(p.detach().norm()) for n, p in model.named_parameters()}
-        asked = {n for n, p in model.named_parameters() if p.requires_grad}
-    by_layer: dict[str, list[str]] = {}
-    for name in named:
-        if name in asked:
-            by_layer.setdefault(name.rpartition(".")[0] or name, []).append(name)
-    none = [layer for layer, names in by_layer.items() if all(named[n] is None for n in names)]
+        gradients = dict(zip(map(id, model.parameters()), found))
+        held = {layer: [gradients[id(p)] for p in owned] for layer, owned in by_layer(model).items()}
+    none = [layer for layer, owned in held.items() if all(g is None for g in owned)]
+    facts.unused = without_effect(subject, none) if none else ()
     facts.detached = tuple(layer for layer in none if layer not in facts.unused)
-    facts.unused = tuple(layer for layer in none if layer in facts.unused)
     there = {n: g for n, g in named.items() if g is not None}
     facts.bad_gradients = tuple(n for n, g in there.items() if not bool(torch.isfinite(g).all()))
-    facts.zero = tuple(layer for layer, names in by_layer.items() if layer not in none
-                       and all(named[n] is None or not bool(named[n].any()) for n in names))
     facts.relative = tuple((n, float(g.norm()) / (weights[n] + 1e-12)) for n, g in there.items() if g.ndim > 1)
     facts.norm = math.sqrt(sum(float(g.norm()) ** 2 for g in there.values()))
 

@@ -2,19 +2,20 @@
 
 import contextlib
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 
 from ._probe_batch import tensors_in
-from ._probe_subject import Subject, main_tensor, with_tensor
+from ._probe_loss_kind import class_view, identify
+from ._probe_minimize import Free, minimize
+from ._probe_subject import Subject, float_tensors, main_tensor, with_tensor, with_tensors
 
-STEPS = 150  # of Adam on free outputs
+EARLY = 0.5  # share of the time after which the lowest loss is looked for no more
 NEEDS_PROBABILITY = ("bce", "nll of log")
 
 
@@ -27,7 +28,12 @@ class LossFacts:
     pairs: bool = False  # every output is compared with every target (broadcasting)
     cut: bool = False  # no gradient reaches the outputs
     same_for_any_target: bool = False
+    rows_matter: bool = False  # another order of the outputs gives another loss
     shift_free: int | None = None  # dimension along which a constant changes nothing: a softmax is inside
+    columns_alike: bool = False  # columns may change places: no scores of classes but distances between rows
+    shift_rows: bool = False  # a constant for all rows changes nothing: a softmax over the rows is inside
+    random: float = 0.0  # spread of the loss of the same outputs, over its size
+    competes: bool = False  # outputs sum to one where targets do not
     lowest: float = math.nan  # what free outputs reach
     constant: float = math.nan  # what one answer for all rows reaches
     unbounded: bool = False  # falls without end
@@ -38,137 +44,9 @@ class LossFacts:
     confined: float = math.nan  # what outputs reach that keep to the range of the last activation
 
 
-def class_view(z: Any, t: Any) -> tuple[Any, Any] | None:
-    """Scores as (rows, classes) with labels (rows,), for targets that are classes; None when they are not."""
-    if t.is_floating_point() or t.dtype == torch.bool or z.ndim < 2:
-        return None
-    if z.ndim == t.ndim + 1 and z.shape[:-1] == t.shape and not (z.ndim > 2 and z.shape[0] == t.shape[0]
-                                                                and z.shape[2:] == t.shape[1:] and z.shape[1] != z.shape[-1]):
-        return z.reshape(-1, z.shape[-1]), t.reshape(-1)
-    if z.ndim == t.ndim + 1 and z.shape[0] == t.shape[0] and z.shape[2:] == t.shape[1:]:
-        return z.movedim(1, -1).reshape(-1, z.shape[1]), t.reshape(-1)
-    if z.shape[0] * (z.numel() // z.shape[0] // z.shape[-1]) == t.numel():
-        return z.reshape(-1, z.shape[-1]), t.reshape(-1)
-    return None
-
-
-def _known(z: Any, t: Any) -> Iterator[tuple[str, Callable[[], Any]]]:
-    """Known losses as functions of scores and targets of these shapes."""
-    seen = class_view(z, t)
-    if seen is not None:
-        scores, labels = seen
-        labels = labels.long()
-        for ignored in (-100, 0, -1):
-            if ignored == -100 or bool((labels == ignored).any()):
-                keep: dict[str, Any] = {"ignore_index": ignored}
-                yield "cross_entropy", partial(F.cross_entropy, scores, labels, **keep)
-                yield "nll", partial(F.nll_loss, scores, labels, **keep)
-                yield "nll of log", partial(F.nll_loss, scores.log(), labels, **keep)
-                yield "cross_entropy of softmax", partial(F.cross_entropy, scores.softmax(-1), labels, **keep)
-                yield "nll of softmax", partial(F.nll_loss, scores.softmax(-1), labels, **keep)
-                yield "cross_entropy of softmax over rows", partial(F.cross_entropy, scores.softmax(0), labels, **keep)
-                yield "nll of log_softmax over rows", partial(F.nll_loss, scores.log_softmax(0), labels, **keep)
-                yield "cross_entropy of relu", partial(F.cross_entropy, scores.relu(), labels, **keep)
-                yield "cross_entropy of sigmoid", partial(F.cross_entropy, scores.sigmoid(), labels, **keep)
-        one = F.one_hot(labels.clamp(0, scores.shape[-1] - 1), scores.shape[-1]).to(scores)
-        yield "mse of one-hot", lambda: F.mse_loss(scores, one)
-        yield "mse of softmax and one-hot", lambda: F.mse_loss(scores.softmax(-1), one)
-        yield "bce_with_logits", lambda: F.binary_cross_entropy_with_logits(scores, one)
-    yield from _known_numbers(z, t)
-
-
-def _known_numbers(z: Any, t: Any) -> Iterator[tuple[str, Callable[[], Any]]]:
-    """Known losses of targets that are numbers."""
-    y = t.to(z.dtype)
-    same = y.reshape(z.shape) if y.numel() == z.numel() else None
-    crossed = z.shape != y.shape and same is not None
-    pairs = [("", z if same is not None else None, same)]
-    if crossed or same is None:
-        with contextlib.suppress(RuntimeError):
-            pairs.append((" of all pairs", *torch.broadcast_tensors(z, y)))
-    for ending, a, b in pairs:
-        if a is None or b is None:
-            continue
-        yield "mse" + ending, partial(F.mse_loss, a, b)
-        yield "l1" + ending, partial(F.l1_loss, a, b)
-        yield "huber" + ending, partial(F.huber_loss, a, b)
-        if float(b.min()) >= 0 and float(b.max()) <= 1:
-            yield "bce_with_logits" + ending, partial(F.binary_cross_entropy_with_logits, a, b)
-            yield "bce" + ending, partial(F.binary_cross_entropy, a.clamp(0, 1), b)
-            yield "bce_with_logits of sigmoid" + ending, partial(F.binary_cross_entropy_with_logits, a.sigmoid(), b)
-            if a.ndim == 2 and a.shape[1] > 1 and not ending:
-                yield "cross_entropy of shares", partial(F.cross_entropy, a, b)
-
-
-def identify(loss: Callable[[Any], Any], z: Any, t: Any, facts: LossFacts) -> None:
-    """Which known loss gives the same values on random outputs in (0, 1), up to a factor."""
-    draws = [torch.empty_like(z).uniform_(0.05, 0.95) for _ in range(3)]
-    try:
-        values = [float(loss(d)) for d in draws]
-    except Exception:  # noqa: BLE001 - a loss may refuse such outputs
-        return
-    if not any(values):
-        facts.kind = "always zero"
-        return
-    names = [name for name, _ in _known(draws[0], t)]
-    ratios: dict[int, list[float]] = {}
-    for d, value in zip(draws, values):
-        for i, (_, known) in enumerate(_known(d, t)):
-            try:
-                ratios.setdefault(i, []).append(value / float(known()))
-            except (RuntimeError, IndexError, ValueError, ZeroDivisionError):
-                ratios.setdefault(i, []).append(math.nan)
-    for i, found in ratios.items():
-        middle = sorted(found)[1]
-        if middle and all(math.isfinite(r) and abs(r / middle - 1) < 1e-3 for r in found) and _holds_wide(loss, z, t, i, middle):
-            facts.kind, facts.factor = names[i], middle
-            facts.pairs = "all pairs" in names[i]
-            return
-
-
-def _holds_wide(loss: Callable[[Any], Any], z: Any, t: Any, i: int, factor: float) -> bool:
-    """Whether a known loss gives the same values also for outputs far below 0 and above 1, where the loss takes those."""
-    wide = torch.where(torch.rand_like(z) < 0.5, -3 * torch.rand_like(z), 3 * torch.rand_like(z))
-    try:
-        value, known = float(loss(wide)), float(next(islice(_known(wide, t), i, None))[1]())
-    except Exception:  # noqa: BLE001 - a loss may refuse such outputs
-        return True
-    return not (math.isfinite(value) and math.isfinite(known)) or abs(value - factor * known) < 2e-3 * abs(value)
-
-
-def minimize(loss: Callable[[Any], Any], start: Any, scale: float, probability: bool, rows: int = 0) -> tuple[float, Any, bool]:
-    """The lowest loss that outputs reach when they are free to move: (loss, outputs, still falling without end)."""
-    base = start.mean(dim=0, keepdim=True) if rows else start
-    base = base.clamp(1e-4, 1 - 1e-4).logit() if probability else base
-    u = torch.zeros_like(base, requires_grad=True)
-    optimizer = torch.optim.Adam([u], lr=0.15)
-    trace: list[Any] = []
-
-    def outputs() -> Any:
-        z = base + scale * u
-        z = z.sigmoid() if probability else z
-        return z.expand(rows, *z.shape[1:]) if rows else z
-
-    for i in range(STEPS):
-        if i == STEPS * 2 // 3:
-            optimizer.param_groups[0]["lr"] = 0.02
-        value = loss(outputs())
-        trace.append(value.detach())
-        optimizer.zero_grad()
-        value.backward()
-        optimizer.step()
-    seen = torch.stack(trace).tolist()
-    third = STEPS // 3
-    steady = seen[third] - seen[2 * third - 1] > 0.8 * (seen[0] - seen[third]) > 0
-    endless = bool(steady and seen[-1] < min(0.0, seen[0]) - 1)
-    with torch.no_grad():
-        return min(x if math.isfinite(x) else math.inf for x in seen), outputs(), endless
-
-
-def loss_facts(subject: Subject, output: Any, sums: tuple[int, ...] = ()) -> LossFacts:
+def loss_facts(subject: Subject, output: Any, sums: tuple[int, ...] = (), log_sums: tuple[int, ...] = ()) -> LossFacts:
     """Everything about a loss that its values on free outputs tell; `output` is what the model gives at first."""
     facts, z0 = LossFacts(), main_tensor(output)
-    targets = tensors_in(subject.batch.targets)
     if z0 is None or not z0.is_floating_point():
         return facts
     z0 = z0.detach().clone()
@@ -177,46 +55,112 @@ def loss_facts(subject: Subject, output: Any, sums: tuple[int, ...] = ()) -> Los
     def loss(z: Any, t: Any = None) -> Any:
         return subject.loss(with_tensor(structure, z), t)
 
-    free = z0.clone().requires_grad_()
-    facts.cut = not loss(free).requires_grad
+    facts.cut = not loss(z0.clone().requires_grad_()).requires_grad
     if facts.cut:
         return facts
-    t = targets[0] if torch.is_tensor(subject.batch.targets) else None
+    t = tensors_in(subject.batch.targets)[0] if torch.is_tensor(subject.batch.targets) else None
+    _values(loss, z0, t, facts)
+    facts.competes = t is not None and t.is_floating_point() and t.shape == z0.shape and any(
+        float((t.sum(d) - 1).abs().max()) > 0.05 for d in sums if d > 0)
+    shares = [d for d in sums if d > 0 and facts.shift_free is None and not facts.competes]
+    logs = [d for d in log_sums if d > 0] if z0.ndim > 1 else []
+    ends = _Ends(shares[0] if shares else None, logs[-1] if logs else None, partial(subject.over, EARLY))
+    best = _levels(loss, z0, t, facts, ends)
     if t is not None:
-        identify(loss, z0, t, facts)
-        with contextlib.suppress(Exception):  # a loss may not take what is tried
-            _dependence(loss, z0, t, facts)
-        with contextlib.suppress(Exception):
-            _counted(loss, z0, facts)
-    probability = facts.kind.split(" of all")[0] in NEEDS_PROBABILITY
-    spread = max(float(z0.std()) if z0.numel() > 1 else 0.0,
-                 float(t.float().std()) if t is not None and t.is_floating_point() and t.numel() > 1 else 0.0)
-    scale = spread if math.isfinite(spread) and spread > 1 else 1.0
-    shares = [d for d in sums if d > 0 and facts.shift_free is None]
-    if shares:  # outputs that sum to one stay so
-        probability, scale, z0 = False, 1.0, z0.clamp_min(1e-6).log()
-        free_loss = loss
-
-        def loss(z: Any, t: Any = None) -> Any:
-            return free_loss(z.softmax(shares[0]), t)
-    wrap = _normalised if facts.kind == "nll" and facts.factor > 0 else (lambda z: z)
-    z0 = torch.nan_to_num(z0, nan=0.0, posinf=0.0, neginf=0.0)
-    try:
-        _, _, facts.unbounded = minimize(loss, z0, scale, probability)
-    except RuntimeError:  # a loss that takes outputs between 0 and 1 only
-        probability = True
-        _, _, facts.unbounded = minimize(loss, z0, scale, probability)
-    with torch.no_grad():
-        facts.zeros = float(loss(torch.zeros_like(z0))) if not probability and (shares or facts.kind != "nll") else math.nan
-    facts.lowest, best, _ = minimize(lambda z: loss(wrap(z)), z0, scale, probability)
-    facts.constant, _, _ = minimize(lambda z: loss(wrap(z)), z0, scale, probability, rows=int(z0.shape[0]) if z0.ndim else 0)
-    if t is not None:
-        facts.agreement = _agreement(best, t, probability)
+        facts.agreement = _agreement(*best, t, facts.shift_free)
+    with contextlib.suppress(Exception):  # a structure may not take other tensors
+        _several(subject, structure, facts)
     return facts
 
 
-def _normalised(z: Any) -> Any:
-    return z.log_softmax(1)
+def _values(loss: Callable[..., Any], z0: Any, t: Any, facts: LossFacts) -> None:
+    """What values of a loss tell: whether they are random, which known loss gives the same, on what they depend."""
+    with torch.no_grad():
+        draws = torch.stack([loss(z0).float() for _ in range(4)])
+        facts.random = float(draws.std() / (draws.abs().mean() + 1e-12)) if bool((draws != draws[0]).any()) else 0.0
+    if t is None:
+        return
+    facts.kind, facts.factor = identify(loss, z0, t)
+    facts.pairs = "all pairs" in facts.kind
+    with contextlib.suppress(Exception):  # a loss may not take what is tried
+        _dependence(loss, z0, t, facts)
+    with contextlib.suppress(Exception):
+        _counted(loss, z0, facts)
+
+
+@dataclass
+class _Ends:
+    """What stays true of outputs that are free to move."""
+
+    shares: int | None  # dimension along which they sum to one
+    logs: int | None  # dimension along which their exponentials do
+    late: Callable[[], bool]  # whether there is no time to look for the lowest loss
+
+
+def _levels(loss: Callable[..., Any], z0: Any, t: Any, facts: LossFacts, ends: _Ends) -> tuple[Any, bool]:
+    """The losses that free outputs and one answer for all rows reach; the best outputs, and whether they are probabilities."""
+    probability, scale = facts.kind.split(" of all")[0] in NEEDS_PROBABILITY, _scale(z0, t)
+    if ends.shares is not None:
+        probability, scale, z0 = False, 1.0, z0.clamp_min(1e-6).log()
+    linear = facts.kind in ("nll", "kl") and facts.factor > 0  # takes log-probabilities, whatever the model gives
+
+    def wrapped(z: Any, free: bool = False) -> Any:
+        if ends.shares is not None:
+            z = z.softmax(ends.shares)
+        return loss(z.log_softmax(ends.logs) if ends.logs is not None else z.log_softmax(1) if linear and not free else z)
+
+    z0 = torch.nan_to_num(z0, nan=0.0, posinf=0.0, neginf=0.0)
+    try:
+        facts.lowest, best, facts.unbounded = minimize(lambda z: wrapped(z, True), Free(z0, scale, probability), ends.late)
+    except RuntimeError:  # a loss that takes outputs between 0 and 1 only
+        probability = True
+        facts.lowest, best, facts.unbounded = minimize(wrapped, Free(z0, scale, True), ends.late)
+    with torch.no_grad():
+        if not probability and (ends.shares is not None or not linear):
+            zeros = torch.zeros_like(z0)
+            facts.zeros = float(loss(zeros if ends.shares is None else zeros.softmax(ends.shares)))
+    if linear and ends.logs is None:
+        facts.lowest, best, _ = minimize(wrapped, Free(z0, scale, probability), ends.late)
+    facts.constant = minimize(wrapped, Free(z0, scale, probability, int(z0.shape[0]) if z0.ndim else 0), ends.late)[0]
+    return best, probability
+
+
+def _scale(z0: Any, t: Any) -> float:
+    """The spread of outputs or of targets that are numbers, where it is more than 1."""
+    spread = max(float(v.float().std()) if v is not None and v.is_floating_point() and v.numel() > 1 else 0.0 for v in (z0, t))
+    return spread if math.isfinite(spread) and spread > 1 else 1.0
+
+
+def _several(subject: Subject, output: Any, facts: LossFacts) -> None:
+    """Where an output holds several tensors, all of them are free to move."""
+    parts = float_tensors(output)
+    if len(parts) < 2 or facts.unbounded:
+        return
+    inside = bool(((parts[0] >= 0) & (parts[0] <= 1)).all())
+    both = inside and parts[0].device.type == "cpu"  # elsewhere a probability out of its range stops the device, not the loss
+    for confined in (False, True) if both else (inside,):
+        try:
+            lowest, constant = _together(subject, output, confined)
+        except RuntimeError:  # a loss that takes scores between 0 and 1 only
+            continue
+        facts.lowest, facts.constant = min(facts.lowest, lowest), min(facts.constant, constant)
+        if not math.isfinite(lowest):
+            facts.lowest = facts.constant = math.nan
+        return
+
+
+def _together(subject: Subject, output: Any, confined: bool) -> tuple[float, float]:
+    """What all tensors of an output reach, each row by itself and all rows the same; NaN where that falls without end."""
+    start = [torch.nan_to_num(p.detach()) for p in float_tensors(output)]
+    if confined:
+        start[0] = start[0].clamp(1e-4, 1 - 1e-4).logit()
+
+    def loss(free: Any) -> Any:
+        return subject.loss(with_tensors(output, [free[0].sigmoid() if confined else free[0], *free[1:]]))
+
+    lowest, _, endless = minimize(loss, Free(start), partial(subject.over, EARLY))
+    constant = minimize(loss, Free(start, rows=subject.batch.n), partial(subject.over, EARLY))[0]
+    return (math.nan, math.nan) if endless else (lowest, constant)
 
 
 def _dependence(loss: Callable[..., Any], z: Any, t: Any, facts: LossFacts) -> None:
@@ -229,11 +173,17 @@ def _dependence(loss: Callable[..., Any], z: Any, t: Any, facts: LossFacts) -> N
         other[order] = t[order.roll(max(1, t.shape[0] // 2))]
         if not torch.equal(other, t):
             facts.same_for_any_target = abs(float(loss(draw, other)) - value) <= 1e-7 * max(1, abs(value))
+            facts.rows_matter = abs(float(loss(draw[order.roll(1)])) - value) > 1e-6 * max(1, abs(value))
         try:
             twice = float(loss(torch.cat([draw, draw]), torch.cat([t, t])))
             facts.doubled = twice / value if value else math.nan
         except Exception:  # noqa: BLE001 - a loss may be bound to the number of rows
             facts.doubled = math.nan
+        if z.ndim == 2 and z.shape[0] > 1 < z.shape[1]:
+            facts.columns_alike = abs(float(loss(draw.roll(1, 1))) - value) <= 1e-6 * max(1e-3, abs(value))
+            up = torch.empty_like(draw[:1]).uniform_(0, 0.05)  # keeps numbers between 0 and 1
+            facts.shift_rows = not facts.columns_alike and abs(float(loss(0.9 * draw + up)) - float(loss(0.9 * draw))) <= \
+                1e-6 * max(1e-3, abs(value))
         for dim in range(1, z.ndim):
             shift = -torch.empty_like(z.select(dim, 0)).uniform_(1, 3).unsqueeze(dim)  # below 0, where a ReLU shows
             try:
@@ -273,11 +223,12 @@ def confined(subject: Subject, output: Any, low: float, high: float) -> float:
         return low + F.softplus(u) if math.isfinite(low) else high - F.softplus(u)
 
     size = max(1.0, float(z0.std()) if z0.numel() > 1 else 1.0)
-    return minimize(lambda u: subject.loss(with_tensor(output, inside(u))), torch.zeros_like(z0), size, False)[0]
+    return minimize(lambda u: subject.loss(with_tensor(output, inside(u))), Free(torch.zeros_like(z0), size),
+                    partial(subject.over, EARLY))[0]
 
 
-def _agreement(z: Any, t: Any, probability: bool) -> float | None:
-    seen = class_view(z, t)
+def _agreement(z: Any, probability: bool, t: Any, dim: int | None) -> float | None:
+    seen = class_view(z, t, dim)
     if seen is not None and seen[0].shape[-1] > 1:
         scores, labels = seen
         counted = (labels >= 0) & (labels < scores.shape[-1])

@@ -1,21 +1,24 @@
 """What a model does with its input, seen from its outputs: ranges, rows that touch each other, straight lines."""
 
 import math
+import random
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from ._probe_batch import Batch
-from ._probe_loss import class_view
-from ._probe_state import still_random
+from ._probe_state import reset, still_random, wake
 from ._probe_subject import Subject, main_tensor
 
 TOLERANCE = 1e-3  # of the spread of the outputs, above which a change is no rounding
+EARLY = 0.2  # share of the time after which the model is looked at no more: the runs need the rest
+SMALL = 1e-2  # outputs below which scores say nothing
 
 
 @dataclass
@@ -27,6 +30,8 @@ class OutputFacts:
     low: float = -math.inf  # range that the output keeps to, whatever the input
     high: float = math.inf
     zeros: float = 0.0  # share of exact zeros
+    outside: float = 0.0  # share of outputs below 0 or above 1
+    at_ends: float = 0.0  # share of outputs that are exactly the lowest or the highest one
     sums: tuple[int, ...] = ()  # dimensions along which outputs are shares that sum to one
     log_sums: tuple[int, ...] = ()  # the same for exponentials of outputs
     mixes: float = 0.0  # how far outputs of rows change when OTHER rows change, in spreads of the output
@@ -37,8 +42,10 @@ class OutputFacts:
     affine: bool = False
     affine_but_pooling: bool = False
     random_eval: bool = False  # two passes in eval mode differ
+    keeps: bool = False  # two passes in eval mode differ by what the first one left behind, not by chance
     random_train: bool = False  # two passes in training mode differ though dropout is off
-    mode_gap: float = 0.0
+    eval_finite: bool = True  # outputs in eval mode, where those in training mode are
+    tiny: float = math.nan  # largest output with weights initialised anew, where outputs are far below 1
     track_free: tuple[str, ...] = ()  # batch norms that use the batch even in eval mode
     grad: bool = True  # whether the output has a gradient at all
     errors: list[str] = field(default_factory=list)
@@ -65,7 +72,9 @@ def output_facts(subject: Subject) -> OutputFacts:
     facts.track_free = tuple(name for name, m in subject.model.named_modules()
                              if isinstance(m, nn.modules.batchnorm._BatchNorm) and m.running_mean is None)
     with still_random(subject.model):
-        for part in (_first, _randomness, _ranges, _mixing, _fresh, _straight):
+        for part in (_first, _randomness, _mixing, _ranges, _fresh, _size, _straight):
+            if subject.over(EARLY):
+                break
             try:
                 part(subject, facts)
             except Exception as error:  # noqa: BLE001 - a model may not take what is tried
@@ -76,6 +85,14 @@ def output_facts(subject: Subject) -> OutputFacts:
 def _out(subject: Subject, model: Any, inputs: Any = None) -> Any:
     with torch.no_grad():
         return main_tensor(subject.forward(model, inputs))
+
+
+def _drawn(subject: Subject, model: Any, inputs: Any = None) -> Any:
+    """The output where whatever is drawn with torch, numpy or Python is the same each time."""
+    torch.manual_seed(0)
+    np.random.seed(0)
+    random.seed(0)
+    return _out(subject, model, inputs)
 
 
 def _first(subject: Subject, facts: OutputFacts) -> None:
@@ -89,6 +106,8 @@ def _first(subject: Subject, facts: OutputFacts) -> None:
         facts.last = node.name() if node is not None else ""
         value = z.detach()
         facts.zeros = float((value == 0).float().mean())
+        facts.at_ends = float(((value == value.min()) | (value == value.max())).float().mean())
+        facts.outside = float(((value < 0) | (value > 1)).float().mean())
         spread = float(value.std(dim=0).mean()) if value.shape[0] > 1 else 0.0
         facts.between = spread / (float(value.abs().mean()) + 1e-12)
 
@@ -121,7 +140,8 @@ def _ranges(subject: Subject, facts: OutputFacts) -> None:
         facts.low = max(low, 0.0) if low >= 0 else -math.inf
     if facts.low >= 0 and high <= 1:
         facts.low, facts.high = 0.0, 1.0
-    elif name == "Tanh" or (free and low >= -1 and high <= 1 and len(found) > 5):
+    elif name == "Tanh" or (free and low >= -1 and high <= 1 and len(found) > 5 and
+                             (max(-low, high) > 0.9 or float(found[4].abs().max()) < 10 * float(found[0].abs().max()))):
         facts.low, facts.high = (max(facts.low, -1.0) if low >= -1 else facts.low), (1.0 if high <= 1 else math.inf)
     if high <= 0 and low < 0 and name in ("LogSoftmax", "LogSigmoid", "Neg", "Log"):
         facts.high = 0.0
@@ -156,22 +176,22 @@ def _others(batch: Batch, rows: Any) -> Any:
 def _mixing(subject: Subject, facts: OutputFacts) -> None:
     """Change the second half of the rows: outputs of the first half must stay, those of the second must not."""
     n = subject.batch.n
-    if n < 2 or facts.random_eval:
+    if n < 2 or facts.keeps:
         return
     with subject.bench(training=False) as model:
-        _wake(model)
-        z = _out(subject, model)
-        if z.shape[0] != n:
+        wake(model)
+        z = _drawn(subject, model)
+        if z.shape[0] != n or not bool(torch.isfinite(z).all()):
             return
         size = float(z.abs().mean()) + 1e-12
         spread = max(float(z.std()), 1e-3 * size) if z.numel() > 1 else size
         half = torch.arange(n, device=z.device) < (n + 1) // 2
-        facts.own = 0.0
+        mixes = own = 0.0
         for some, size_of in ((half, 1.0), (~half, 1.0), (~half, 10.0)):
             inputs = _changed(subject.batch, torch.nonzero(some).flatten(), size_of)
-            moved = (_out(subject, model, inputs) - z).abs()
-            facts.mixes = max(facts.mixes, float(moved[~some].max()) / spread)
-            facts.own = max(facts.own, float(moved[some].max()) / max(size, spread))
+            moved = (_drawn(subject, model, inputs) - z).abs()
+            mixes, own = max(mixes, float(moved[~some].max()) / spread), max(own, float(moved[some].max()) / max(size, spread))
+        facts.mixes, facts.own = mixes, own  # only where every pass ran
         x = subject.batch.inputs
         if facts.mixes > TOLERANCE and torch.is_tensor(x) and x.ndim > 1 and z.ndim > 2 and x.shape[1] == z.shape[1] > 1:
             early = torch.arange(x.shape[1], device=z.device) < (x.shape[1] + 1) // 2
@@ -179,8 +199,16 @@ def _mixing(subject: Subject, facts: OutputFacts) -> None:
             for some in (early, ~early):
                 turned = Batch(x.transpose(0, 1), None, int(x.shape[1]), indices=subject.batch.indices)
                 other = _changed(turned, torch.nonzero(some).flatten()).transpose(0, 1)
-                moved = (_out(subject, model, other) - z).abs()[:, ~some]
+                moved = (_drawn(subject, model, other) - z).abs()[:, ~some]
                 facts.mixes_dim1 = max(facts.mixes_dim1, float(moved.max()) / spread)
+
+
+def _size(subject: Subject, facts: OutputFacts) -> None:
+    """How large outputs are with weights as their classes draw them, where they are tiny as they are."""
+    with subject.bench() as model:
+        if float(_out(subject, model).abs().max()) < SMALL:
+            reset(model)
+            facts.tiny = float(_out(subject, model).abs().max())
 
 
 def _fresh(subject: Subject, facts: OutputFacts) -> None:
@@ -189,28 +217,11 @@ def _fresh(subject: Subject, facts: OutputFacts) -> None:
         return
     with subject.bench(training=False) as model:
         reset(model)
-        _wake(model)
+        wake(model)
         z = _out(subject, model)
         rows = torch.arange(z.shape[0], device=z.device)
         facts.own_fresh = float((_out(subject, model, _changed(subject.batch, rows)) - z).abs().max()) / (float(z.abs().mean())
             + 1e-12)
-
-
-def reset(model: Any) -> None:
-    """Every layer initialised anew, as its class does it; everything trainable."""
-    for module in model.modules():
-        if callable(getattr(module, "reset_parameters", None)):
-            module.reset_parameters()
-        elif callable(getattr(module, "_reset_parameters", None)):
-            module._reset_parameters()
-
-
-def _wake(model: Any) -> None:
-    """Weights and gates that are all zero get small random numbers: zero is a usual start, and hides what stands before it."""
-    with torch.no_grad():
-        for name, p in model.named_parameters():
-            if "bias" not in name and p.is_floating_point() and not bool(p.any()):
-                p.normal_(0, 0.1)
 
 
 def _straight(subject: Subject, facts: OutputFacts) -> None:
@@ -222,13 +233,13 @@ def _straight(subject: Subject, facts: OutputFacts) -> None:
     if facts.random_eval:
         return
     with subject.bench(training=False) as model:
-        _wake(model)
+        wake(model)
         first = _is_affine(subject, model)
         with _Average():
             pooled = first or _is_affine(subject, model)
         if pooled:  # units that are never off look straight: with other weights they need not be
             reset(model)
-            _wake(model)
+            wake(model)
             facts.affine = first and _is_affine(subject, model)
             with _Average():
                 facts.affine_but_pooling = not facts.affine and _is_affine(subject, model)
@@ -258,17 +269,23 @@ def _centred(subject: Subject, z: Any) -> Any:
     return z
 
 
+def _same_again(subject: Subject) -> bool:
+    """Whether a second pass in eval mode gives the same where it draws the same random numbers."""
+    found = []
+    with subject.bench(training=False) as model:
+        for _ in range(2):
+            found.append(_drawn(subject, model))
+    return bool(torch.allclose(found[0], found[1], rtol=1e-4, atol=1e-6))
+
+
 def _randomness(subject: Subject, facts: OutputFacts) -> None:
     for training in (False, True):
         with subject.bench(training=training) as model:
             first, second = _out(subject, model), _out(subject, model)
+            finite = bool(torch.isfinite(first).all())
         differs = float((first - second).abs().max()) > 1e-5 * (float(first.abs().mean()) + 1e-12)
         if training:
-            facts.random_train = differs
+            facts.random_train, facts.eval_finite = differs, facts.eval_finite or not finite
         else:
-            facts.random_eval = differs
-
-
-def scores_view(z: Any, targets: Any) -> tuple[Any, Any] | None:
-    """Scores (rows, classes) and labels (rows,) of a batch of classes."""
-    return class_view(z, targets) if torch.is_tensor(targets) else None
+            facts.random_eval, facts.eval_finite = differs, finite
+            facts.keeps = differs and not _same_again(subject)

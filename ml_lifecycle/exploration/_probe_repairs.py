@@ -12,11 +12,12 @@ from ._probe_batch import Batch, mapped
 from ._probe_facts import Facts
 from ._probe_input import standardised
 from ._probe_inside import still_the_same
-from ._probe_output import reset
 from ._probe_runs import NEAR, Run, best_plain_run, given_run, steps_needed
+from ._probe_state import reset
 from ._probe_subject import Subject
 
 DOWN, UP = (0.1, 0.01, 1e-3, 1e-4), (10.0, 100.0, 1e3, 1e5)  # factors on the learning rate: after a rise, after a fall
+USUAL = (0.99e-4, 0.101)  # learning rates that nobody calls a mistake
 SHORT = 80  # steps of a run that only tells whether something helps
 SOON = 25  # times the steps asked for, within which a run that goes on as it does counts as on its way
 
@@ -46,7 +47,10 @@ def _reasons(facts: Facts, optimizer: Any, train_step: Any, drop: bool) -> None:
     if facts.optimizer is not None and not facts.own_near and not subject.late:
         facts.own, facts.own_rate = best_plain_run(subject, facts.steps, goal, drop=drop, until=0.9)
     facts.needed = steps_needed(facts.given, goal)
-    if facts.optimizer is not None and not rose and facts.needed > SOON * facts.steps:
+    if facts.optimizer is not None and not rose and facts.own_near and goal.share(facts.given.best) > 0.85 and \
+            max(facts.optimizer.rates, default=0.0) > USUAL[1]:
+        other_rates(facts, optimizer, train_step, drop, DOWN)
+    if facts.optimizer is not None and not rose and not facts.rates and facts.needed > SOON * facts.steps:
         other_rates(facts, optimizer, train_step, drop, UP)
     if not facts.own_near and not subject.late and wide(facts) and "targets" not in facts.tried:
         with _batch_of(subject, replace(subject.batch, targets=scaled(subject.batch.targets))):

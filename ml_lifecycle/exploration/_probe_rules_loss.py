@@ -5,22 +5,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..foundation._render import number
-from ._probe_facts import Cause, Facts, advice, few
+from ._probe_facts import Cause, Facts, advice
 from ._probe_runs import NEAR
 
+LINEAR = {"nll": "NLLLoss", "nll of softmax": "NLLLoss", "kl": "KLDivLoss"}  # losses that take log-probabilities
 RAW = advice("return raw scores from the model, without an activation at the end; this loss applies it itself")
-
-
-def loss_rules(facts: Facts) -> Iterator[Cause]:
-    """OVR012 and OVR020 to OVR024, as far as loss and outputs are concerned."""
-    yield from _connected(facts)
-    found = list(_activation(facts))
-    yield from found
-    if not found:
-        yield from _reach(facts)
-    yield from _asks(facts)
-    yield from _labels(facts)
-    yield from _scale(facts)
 
 
 def class_dim(facts: Facts) -> int:
@@ -38,46 +27,88 @@ def _connected(facts: Facts) -> Iterator[Cause]:
         yield Cause("OVR021", "loss_cut", "issue", 1, "The loss is detached from the outputs: loss_fn gives a number without a "
             "gradient (argmax, rounding, detach(), .item() or numpy in it).", {}, advice("compute the loss from the scores "
             "with torch functions that have a gradient"))
+    if facts.loss.random > 1e-4:
+        serious = facts.loss.random > 0.02 and not facts.near
+        yield Cause("OVR021", "random_loss", "issue" if serious else "tip", 1.4 if serious else 5, "The loss is random: the same "
+            f"outputs and targets give another loss each time (it varies by {number(facts.loss.random)} of its size).",
+            {"spread": facts.loss.random}, advice("remove the noise from loss_fn, or switch it off for the probe"))
     if facts.loss.same_for_any_target:
-        yield Cause("OVR021", "targets_ignored", "issue", 2, "The loss does not depend on the targets: it is the same when rows "
-            "get the targets of other rows.", {}, advice("pass the targets to the loss, row by row"))
+        itself = facts.loss.rows_matter and facts.loss.random == 0  # it knows by itself what it asks of which row
+        yield Cause("OVR021", "targets_ignored", "tip" if itself else "issue", 2, "The loss does not depend on the "
+            "targets: it is the same when rows get the targets of other rows.", {}, advice(
+            "pass the targets to the loss, row by row"))
+
+
+def _fits(facts: Facts) -> Iterator[Cause]:
+    """Whether the end of the model is what the loss expects; where it is, whether the answer lies within its range."""
+    yield from list(_activation(facts)) or _reach(facts)
 
 
 def _activation(facts: Facts) -> Iterator[Cause]:
     """A softmax, sigmoid or ReLU at the end that the loss does not expect, or one too few."""
-    out, loss, classes = facts.out, facts.loss, facts.inputs.outputs
-    dim = class_dim(facts)
-    shares = [d for d in out.sums if d != dim] + [d for d in out.log_sums if d != dim]
-    ce = loss.kind.startswith("cross_entropy") or (loss.shift_free is not None and loss.shift_free == dim)
-    bound = math.log(1 + (classes - 1) / math.e) if classes > 1 else math.nan
-    numbers: dict[str, Any] = {"loss": loss.kind, "output": out.last.split("Backward")[0], "lowest_possible": bound}
-    inner = loss.kind in ("", "cross_entropy of "
-        "sigmoid") and loss.shift_free is not None and bound > 0 and abs(loss.lowest - bound) < 0.01 * bound and not loss.unbounded
-    if (shares and dim not in out.sums and dim not in out.log_sums) or "over rows" in loss.kind:
+    out, loss, dim = facts.out, facts.loss, class_dim(facts)
+    shares = [d for d in (*out.sums, *out.log_sums) if d != dim]
+    numbers: dict[str, Any] = {"loss": loss.kind, "output": out.last.split("Backward")[0], "lowest_possible": _floor(facts)}
+    if (shares and dim not in out.sums and dim not in out.log_sums) or "over rows" in loss.kind or \
+            (loss.shift_rows and facts.inputs.classes and loss.shift_free is None and not loss.same_for_any_target):
         d = shares[0] if shares else 0
         over = "the rows of the batch" if d == 0 else f"dimension {d}"
         yield Cause("OVR020", "softmax_axis", "issue", 1, f"The softmax runs over the wrong axis: outputs sum to one over {over}, "
             f"not over the classes (dimension {dim}).", {**numbers, "dimension": d}, advice(f"use softmax(dim={dim}), or no "
             "softmax at all with a loss that has its own"))
-    elif (ce and dim in out.sums) or (loss.kind == "cross_entropy of softmax" and loss.shift_free is not None) or inner:
+    elif _doubled(facts, dim):
         yield Cause("OVR020", "double_softmax", "issue", 1, "Softmax is applied twice: the outputs are already probabilities "
-            f"(rows sum to one), and the cross-entropy loss applies a softmax again, so it cannot fall below {number(bound)}.",
-            numbers, RAW)
+            "(rows sum to one), and the cross-entropy loss applies a softmax again, so it cannot fall below "
+            f"{number(_floor(facts))}.", numbers, RAW)
     elif loss.kind in ("cross_entropy of sigmoid", "cross_entropy of softmax", "cross_entropy of relu"):
         sigmoid = not loss.kind.endswith("relu")
         yield Cause("OVR022", "bounded_scores" if sigmoid else "relu_on_logits", "issue", 1.5,
             f"A {'sigmoid' if sigmoid else 'ReLU'} is applied to the scores (logits) before the cross-entropy, which applies a "
-            "softmax " "itself: scores cannot go where they should.", numbers, RAW)
-    elif loss.kind in ("nll", "nll of softmax") and (dim in out.sums or loss.kind == "nll of softmax"):
-        yield Cause("OVR020", "nll_on_probabilities", "issue", 1, "NLLLoss is given probabilities (softmax) where it expects "
-            "log-probabilities.", numbers, advice("use log_softmax instead of softmax, or raw scores with CrossEntropyLoss"))
-    elif loss.kind == "nll" and dim not in out.log_sums:
-        yield Cause("OVR020", "nll_on_logits", "issue", 1, "NLLLoss is given raw scores (logits) where it expects "
-            "log-probabilities: it falls below zero without end.", numbers, advice("put log_softmax(dim=1) at the end, or use "
-            "CrossEntropyLoss"))
+            "softmax itself: scores cannot go where they should.", numbers, RAW)
+    elif loss.competes and loss.kind.startswith(("bce", "mse", "l1", "huber")):
+        yield Cause("OVR022", "softmax_competes", "issue", 1.2, "The outputs are shares that sum to one (softmax), but "
+            "the targets of a row do not: labels compete with one another where several are right.", numbers, advice(
+            "use a sigmoid for each label, or raw scores with BCEWithLogitsLoss"))
     elif loss.kind.startswith("bce_with_logits") and (out.low >= 0 and out.high <= 1 or "of sigmoid" in loss.kind):
         yield Cause("OVR020", "double_sigmoid", "issue", 1, "Sigmoid is applied twice: the outputs are already probabilities "
             "between 0 and 1, and BCEWithLogitsLoss applies a sigmoid again.", numbers, RAW)
+    else:
+        yield from _logarithms(facts, dim, numbers)
+
+
+def _floor(facts: Facts) -> float:
+    """What the cross-entropy of a softmax of a softmax reaches at best."""
+    classes = facts.inputs.outputs
+    return math.log(1 + (classes - 1) / math.e) if classes > 1 else math.nan
+
+
+def _doubled(facts: Facts, dim: int) -> bool:
+    """Whether a softmax of the model or of loss_fn stands before that of the loss."""
+    loss, bound = facts.loss, _floor(facts)
+    ce = loss.kind.startswith("cross_entropy") or (loss.shift_free is not None and loss.shift_free == dim)
+    inner = loss.kind in ("", "cross_entropy of sigmoid") and loss.shift_free is not None and bound > 0 and \
+        abs(loss.lowest - bound) < 0.01 * bound and not loss.unbounded
+    return (ce and dim in facts.out.sums) or (loss.kind == "cross_entropy of softmax" and loss.shift_free is not None) or inner
+
+
+def _logarithms(facts: Facts, dim: int, numbers: dict[str, Any]) -> Iterator[Cause]:
+    """A loss that takes log-probabilities and is given something else."""
+    out, kind = facts.out, facts.loss.kind
+    if kind in LINEAR and (dim in out.sums or kind == "nll of softmax"):
+        yield Cause("OVR020", "nll_on_probabilities", "issue", 1, f"{LINEAR[kind]} is given probabilities "
+            "(softmax) where it expects log-probabilities.", numbers, advice("use log_softmax instead of softmax, or raw scores "
+            "with CrossEntropyLoss"))
+    elif kind in ("nll", "kl") and dim not in out.log_sums:
+        yield Cause("OVR020", "nll_on_logits", "issue", 1, f"{LINEAR[kind]} is given raw scores (logits) where it expects "
+            "log-probabilities: it falls below zero without end.", numbers, advice("put log_softmax(dim=1) at the end, or use "
+            "CrossEntropyLoss"))
+
+
+def scores(facts: Facts) -> bool:
+    """Whether the loss takes outputs as scores without bounds."""
+    loss = facts.loss
+    return loss.kind.startswith(("cross_entropy", "bce_with_logits")) or bool(loss.shift_free is not None and
+                                                                             facts.inputs.classes)
 
 
 def _reach(facts: Facts) -> Iterator[Cause]:
@@ -85,19 +116,25 @@ def _reach(facts: Facts) -> Iterator[Cause]:
     out, loss, inputs = facts.out, facts.loss, facts.inputs
     low, high = out.low, out.high
     name = out.last.split("Backward")[0] or "the last layer"
+    cut = out.at_ends if name.startswith(("Clamp", "Hard")) else out.outside if loss.kind == "bce" else 0.0
+    if cut > 0.1:
+        yield Cause("OVR022", "clamped_output", "tip" if facts.near else "issue", 1.6, f"The outputs are cut off (a clamp): "
+            f"{cut:.0%} of them lie at an end or beyond it and get no gradient.", {"share": cut, "output": name}, advice(
+            "use a sigmoid in the place of a clamp, or raw scores with a loss that takes them"))
+        return
     numbers = {"low": low, "high": high, "output": name, "loss": loss.kind}
-    scores = loss.kind.startswith(("cross_entropy", "bce_with_logits")) or (loss.shift_free is not None and inputs.classes)
-    if scores and class_dim(facts) not in out.log_sums:
+    if scores(facts) and class_dim(facts) not in out.log_sums:
         if low >= 0 and math.isinf(high) and name in ("Relu", "Threshold", "Clamp", "ClampMin", "Softplus", "Abs", "Pow", "Exp"):
             yield Cause("OVR022", "relu_on_logits", "issue", 1.5, f"The scores (logits) are never negative: there is a {name} "
                 f"(ReLU) on the output layer, and {out.zeros:.0%} of the scores are exactly 0 and get no gradient.", numbers,
                 RAW)
-        elif math.isfinite(low) and math.isfinite(high) and _out_of_reach(facts):
+        elif math.isfinite(high) and _out_of_reach(facts):
             bound = loss.confined
-            what = "a sigmoid" if low >= 0 else "a tanh"
-            yield Cause("OVR022", "bounded_scores", "issue", 1.5, f"The scores (logits) are confined to {number(low)} … "
-                f"{number(high)} by {what} or another bounded activation at the end: the loss cannot fall below "
-                f"{number(bound)}.", {**numbers, "lowest_possible": bound}, RAW)
+            what = "a log-sigmoid" if math.isinf(low) else "a sigmoid" if low >= 0 else "a tanh"
+            ends = f"{number(low)} … {number(high)}" if math.isfinite(low) else f"{number(high)} and below"
+            yield Cause("OVR022", "bounded_scores", "issue", 1.5, f"The scores (logits) are confined to {ends} by "
+                f"{what} or another bounded activation at the end: the loss cannot fall below {number(bound)}.",
+                {**numbers, "lowest_possible": bound}, RAW)
     elif loss.kind.startswith(("mse", "l1", "huber")) or not inputs.classes:
         lowest, highest = inputs.target_range
         margin = 0.02 * (highest - lowest)
@@ -131,13 +168,15 @@ def _asks(facts: Facts) -> Iterator[Cause]:
             "so all rows are drawn to the mean.", numbers, advice("give both the same shape: output.squeeze(-1), or "
             "targets.unsqueeze(-1)"))
     elif not loss.kind and loss.agreement is not None and loss.agreement < 0.5 and not loss.cut and not loss.same_for_any_target \
-            and inputs.classes and len(inputs.classes) > 1:
+            and inputs.classes and len(inputs.classes) > 1 and (loss.shift_free is not None or loss.unbounded) \
+            and not loss.columns_alike:
         sign = loss.unbounded
         yield Cause("OVR012" if sign else "OVR021", "flipped_sign" if sign else "wrong_aim", "issue", 1.8, (
-                    "The loss falls without end while outputs move away from the targets: its sign is flipped"
-                    if sign else "The loss does not ask for the targets: at its minimum") +
-                    f" ({loss.agreement:.0%} of the rows have their target as the largest score).", numbers,
-                    advice("check the sign, the axis and the order of the arguments in loss_fn"))
+                    "The loss falls without end while outputs move away from the targets, so its sign is flipped: there "
+                    if sign else "The loss does not ask for the targets: at its minimum ") +
+                    f"{loss.agreement:.0%} of the rows have their target as the largest score.", numbers,
+                    advice("check the sign, the axis, the order of the arguments in loss_fn, and that outputs and targets are "
+                    "flattened in the same order"))
     yield from _index(facts, numbers)
 
 
@@ -176,6 +215,11 @@ def _labels(facts: Facts) -> Iterator[Cause]:
         yield Cause("OVR020", "one_score", "issue", 0.85, "Cross-entropy is given one score a row: a softmax over one class is "
             "always 1, so the loss is always 0.", {"outputs": outputs}, advice("use BCEWithLogitsLoss for one score, or two "
             "outputs"))
+    least, most = inputs.target_range
+    if loss.kind == "bce_with_logits" and not inputs.classes and (least < -1e-6 or most > 1 + 1e-6):
+        yield Cause("OVR023", "bce_targets", "issue", 1.2, "Binary cross-entropy is given targets that are no shares between 0 "
+            f"and 1: they run from {number(least)} to {number(most)}, so the loss falls without end.", {"lowest": least,
+            "highest": most}, advice("bring the targets to 0 … 1, such as masks of 0 and 255 by a division by 255", "data"))
     if loss.kind == "cross_entropy of shares" and inputs.share_rows > 0.01:
         yield Cause("OVR020", "ce_on_many_labels", "issue", 1.5, "Cross-entropy is given targets that do not sum to one a row "
             f"(several labels a row; largest gap {number(inputs.share_rows)}).", {"gap": inputs.share_rows}, advice(
@@ -190,7 +234,8 @@ def _scale(facts: Facts) -> Iterator[Cause]:
         yield Cause("OVR024", "sum_reduction", "issue" if bad else "tip", 2.5, "The loss is a sum over the rows, not a mean "
                     f"(reduction='sum'): its gradient grows with the batch ({n} rows), and so does the step.",
                     {"ratio": loss.doubled, "n": n}, advice("use reduction='mean', or divide the learning rate by the batch size"))
-    elif loss.kind and (0 < loss.factor < 0.02 or loss.factor > 50) and not loss.kind.startswith("mse"):
+    elif loss.kind and (0 < loss.factor < 0.02 or loss.factor > 50) and not loss.kind.startswith("mse") and \
+            not 0.9 < loss.factor * n / math.prod(facts.out.shape) < 1.1:  # a sum over the numbers of a row, a mean over rows
         per = f", about 1/n for n = {n}" if abs(loss.factor * n - 1) < 0.05 else ""
         yield Cause("OVR024", "scaled_loss", "tip" if facts.near else "issue", 3, f"The loss is {number(loss.factor)} times "
                     f"{loss.kind}{per}: gradients and steps are scaled with it.", {"factor": loss.factor},
@@ -225,4 +270,4 @@ RAISED = (("labels_out_of_range", ("out of bounds", "t >= 0 && t < n_classes", "
     "are whole numbers (long), those of MSE and BCE are floats, inputs are floats"), ("device", ("same device",
     "Expected all tensors to be on"), "Tensors are on different devices", "move model, batch and loss weights to "
     "the same device"),)
-__all__ = ["class_dim", "explained", "few", "loss_rules"]
+RULES = (explained, _connected, _fits, _asks, _labels, _scale)  # OVR012, OVR020 to OVR024, OVR090

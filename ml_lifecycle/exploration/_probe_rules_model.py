@@ -5,21 +5,11 @@ from collections.abc import Iterator
 
 from ..foundation._render import number
 from ._probe_facts import Cause, Facts, advice, few
-from ._probe_output import TOLERANCE
+from ._probe_output import SMALL, TOLERANCE
+from ._probe_rules_loss import scores
 
 MIXED = 5 * TOLERANCE
 VANISHED = 1e-4  # of the relative gradient of the last layers
-
-
-def model_rules(facts: Facts) -> Iterator[Cause]:
-    """OVR030 to OVR045."""
-    yield from _trainable(facts)
-    yield from _finite(facts)
-    yield from _weights(facts)
-    yield from _signal(facts)
-    yield from _rows(facts)
-    yield from _lines(facts)
-    yield from _modes(facts)
 
 
 def _trainable(facts: Facts) -> Iterator[Cause]:
@@ -36,8 +26,10 @@ def _trainable(facts: Facts) -> Iterator[Cause]:
         return
     if i.frozen and i.frozen_share > 0:
         small = i.frozen_share < 0.01
+        meant = facts.optimizer is not None and not facts.optimizer.holds_frozen
         if not (small and facts.near):
-            yield Cause("OVR030", "frozen", "tip" if facts.near else "issue", 2, f"{i.frozen_share:.0%} of the parameters are "
+            yield Cause("OVR030", "frozen", "tip" if facts.near or meant else "issue", 2, f"{i.frozen_share:.0%} of the "
+                "parameters are "
                 f"frozen (requires_grad=False): {few(i.frozen)}.", {"share": i.frozen_share, "layers": i.frozen}, advice(
                 "set requires_grad_(True) unless they are frozen on purpose"))
     if i.detached:
@@ -46,8 +38,9 @@ def _trainable(facts: Facts) -> Iterator[Cause]:
             f"detached behind {i.detached[-1]!r}{how} (detach(), no_grad() or .data).", {"layers": i.detached, "cuts": i.cuts},
             advice("remove the detach between these layers and the output"))
     if i.unused:
-        yield Cause("OVR031", "unused", "tip", 4, f"{few(i.unused)} are never used in the forward pass: their parameters get no "
-            "gradient.", {"layers": i.unused}, advice("use the layers in forward, or remove them"))
+        yield Cause("OVR031", "unused", "tip", 2.4, f"{few(i.unused)} are not used: whatever their weights are, the loss stays "
+            "the same (forward never calls them, or drops their result), and they get no gradient.", {"layers": i.unused}, advice(
+            "use the layers in forward, or remove them"))
 
 
 def _finite(facts: Facts) -> Iterator[Cause]:
@@ -66,6 +59,9 @@ def _finite(facts: Facts) -> Iterator[Cause]:
         yield Cause("OVR036", "nan_loss", "issue", 0.7, "The loss is NaN or infinite at the first step, from finite outputs: "
             "loss_fn makes it (log of 0, or a division by 0).", {"loss": i.loss}, advice("use losses that take scores, such as "
             "CrossEntropyLoss"))
+    elif not facts.out.eval_finite:
+        yield Cause("OVR036", "nan_in_eval", "issue", 1.5, "The outputs are NaN or infinite in eval mode, though they are finite "
+            "in training mode.", {}, advice("look for masks that hide everything, and at the running statistics of BatchNorm"))
     elif i.bad_gradients:
         yield Cause("OVR036", "nan_gradient", "issue", 0.7, "The loss is finite, but its gradient is NaN or infinite in "
             f"{few(i.bad_gradients)} (such as sqrt or a norm at 0).", {"parameters": i.bad_gradients}, advice(
@@ -136,6 +132,11 @@ def _signal(facts: Facts) -> Iterator[Cause]:
                 f"of the first layer ({i.relative[0][0]!r}) is {number(ratio)} of that of the last ones.", {"first": first,
                 "last": last, "ratio": ratio}, advice("use ReLU instead of sigmoid or tanh, normalisation, skip connections, or "
                 "fewer layers"))
+    tiny = facts.out.tiny
+    if tiny < SMALL and scores(facts) and not facts.near and not dead:
+        yield Cause("OVR032", "tiny_scores", "issue", 1.6, f"The outputs are tiny whatever the initial weights are (at most "
+            f"{number(tiny)}): scores hardly differ, and gradients vanish on the way back through what makes them small.",
+            {"largest": tiny}, advice("look for a small factor, a large divisor or temperature at the end of forward"))
     if math.isfinite(i.norm) and i.norm > 1e4 * max(1.0, abs(i.loss)) and not i.large:
         yield Cause("OVR033", "exploding_gradients", "tip" if facts.near else "issue", 3, "Exploding gradients: the first "
             f"gradient has length {number(i.norm)} for a loss of {number(i.loss)}.", {"norm": i.norm, "loss": i.loss}, advice(
@@ -187,10 +188,15 @@ def _lines(facts: Facts) -> Iterator[Cause]:
             {"affine": out.affine}, advice("put an activation such as ReLU between the layers"))
 
 
-def _modes(facts: Facts) -> Iterator[Cause]:
-    i = facts.inside
+def _in_eval(facts: Facts) -> list[str]:
+    """Layers that depend on the mode and were in eval mode in a step."""
     seen = {name for k in facts.given.looks for name, on in k.training.items() if not on}
-    modal = [n for n, m in facts.subject.model.named_modules() if n in seen and (n in i.in_eval or _modal(m))]
+    return [n for n, m in facts.subject.model.named_modules() if n in seen and (n in facts.inside.in_eval or _modal(m))]
+
+
+def _modes(facts: Facts) -> Iterator[Cause]:
+    """Layers in eval mode while they are trained."""
+    i, modal = facts.inside, _in_eval(facts)
     if facts.own_step and modal and not i.in_eval:
         yield Cause("OVR043", "eval_in_step", "issue", 1.6, f"The training step runs the model in eval mode ({few(modal)}): "
             "BatchNorm uses its running statistics and dropout is off while training.", {"layers": modal},
@@ -199,13 +205,31 @@ def _modes(facts: Facts) -> Iterator[Cause]:
         part = "The model is" if len(i.in_eval) == i.modal else "A part of the model is"
         yield Cause("OVR043", "eval_mode", "issue", 1.6, f"{part} in eval mode while training ({few(i.in_eval)}): BatchNorm uses "
             "its running statistics, and dropout is off.", {"layers": i.in_eval}, advice("call model.train() before training"))
+
+
+def _repeats(facts: Facts) -> Iterator[Cause]:
+    """Passes that differ though rows and parameters are the same."""
+    i, kept = facts.inside, facts.paths.kept
     if i.functional_dropout > 0:
         yield Cause("OVR044", "dropout_in_eval", "issue", 1.8, f"Dropout (p = {number(i.functional_dropout)}) stays active in "
             "eval mode: F.dropout is called without training=self.training.", {"p": i.functional_dropout}, advice(
             "pass training=self.training, or use nn.Dropout"))
+    elif facts.out.keeps or kept:
+        how = "a second pass over the same rows in eval mode gives other outputs, and not by chance" if facts.out.keeps else \
+            "what one call leaves behind acts on the next one"
+        where = few(kept) if kept else "a hidden state or a buffer"
+        yield Cause("OVR044", "state_kept", "issue" if facts.out.keeps and not facts.near else "tip",
+            2 if facts.out.keeps else 2.5, "A state is kept between "
+            f"calls: the model remembers earlier ones, {how} ({where} is carried over).", {"attributes": kept}, advice(
+            "begin each forward pass with a fresh state, unless batches are parts of one long sequence"))
     elif facts.out.random_eval:
         yield Cause("OVR044", "random_in_eval", "tip", 4, "Two passes over the same rows in eval mode differ: something random "
             "(noise, augmentation or dropout) stays on.", {}, advice("switch it off with self.training"))
+
+
+def _statistics(facts: Facts) -> Iterator[Cause]:
+    """A model that is another one in eval mode once it is trained."""
+    i, modal = facts.inside, _in_eval(facts)
     run = facts.given
     still = [n for n, m in facts.subject.model.named_modules() if getattr(m, "momentum", 1) == 0.0 and
              getattr(m, "running_mean", None) is not None]
@@ -232,3 +256,6 @@ def _modal(module: object) -> bool:
     from ._probe_inside import MODAL
 
     return isinstance(module, MODAL)
+
+
+RULES = (_trainable, _finite, _weights, _signal, _rows, _lines, _modes, _repeats, _statistics)  # OVR030 to OVR044

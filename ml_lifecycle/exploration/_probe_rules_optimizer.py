@@ -78,6 +78,10 @@ def holds(facts: Facts) -> Iterator[Cause]:
         yield Cause("OVR016", "no_parameters", "issue", 1.1, "The optimizer holds no trainable parameter of this model (it was "
             "made from another model, or before the layers were replaced).", {"optimizer": held.name}, advice(
             "make the optimizer from model.parameters(), after the model is complete"))
+    elif held.idle:
+        yield Cause("OVR015", "group_rate_zero", "tip" if facts.near else "issue", 1.5, f"The learning rate of {few(held.idle)} "
+            "is 0, while other groups of the optimizer have one: these layers are never updated.", {"layers": held.idle,
+            "learning_rates": held.rates}, advice("give every group of parameters a learning rate, or freeze the layers"))
     elif held.missing:
         yield Cause("OVR016", "missing_parameters", "issue", 1.6, "The optimizer does not have all parameters: "
             f"{few(held.missing)} ({held.missing_share:.0%} of the numbers) are never updated.", {"layers": held.missing,

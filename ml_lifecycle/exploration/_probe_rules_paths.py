@@ -5,16 +5,9 @@ from collections.abc import Iterator
 
 import torch
 
+from ..foundation._render import number
 from ._probe_facts import Cause, Facts, advice, few
 from ._probe_paths import unregistered
-
-def path_rules(facts: Facts) -> Iterator[Cause]:
-    """OVR017, OVR025, OVR045 and OVR046."""
-    yield from _unregistered(facts)
-    yield from _places(facts)
-    yield from _softmaxes(facts)
-    yield from _counted(facts)
-
 
 def _unregistered(facts: Facts) -> Iterator[Cause]:
     p = facts.paths
@@ -30,22 +23,50 @@ def _unregistered(facts: Facts) -> Iterator[Cause]:
             advice("make all layers once, in __init__"))
 
 
+def _inputs(facts: Facts) -> Iterator[Cause]:
+    unheard = facts.paths.unheard
+    if unheard and facts.out.own > 0:
+        several = ", ".join(f"number {i}" for i in unheard)
+        yield Cause("OVR041", "one_input_ignored", "tip" if facts.near else "issue", 1.6, f"Of the inputs, {several} does not "
+            "reach the output: it stays the same whatever that input is.", {"inputs": unheard}, advice(
+            "follow this input through forward; look for a wrong variable"))
+
+
 def _places(facts: Facts) -> Iterator[Cause]:
     p = facts.paths
     if not p.places:
         return
     numbers = {"places": p.places, "heard": p.heard}
+    if p.ahead:
+        yield Cause("OVR046", "sees_target", "issue", 1.5, "The output at a place depends on the next one, which is its "
+            "target: the "
+            "model sees what it is to predict (no causal mask, or a network that runs both ways).", numbers, advice(
+            "mask what comes later: is_causal=True, or a mask that is True above the diagonal"))
+    if p.swapped:
+        yield Cause("OVR046", "swapped_axes", "tip" if facts.near else "issue", 1.2, "Classes and places are mixed: the scores of "
+            "one place come from different places of the input (view or reshape where transpose is meant).", numbers, advice(
+            "use transpose(1, 2) or permute to change the order of dimensions; view only cuts the same numbers anew"))
     if p.mask_turned:
         yield Cause("OVR046", "mask_turned", "issue", 1.15, "The mask is the wrong way round: padding reaches the output, and "
             "real tokens do not.", numbers, advice("key_padding_mask is True where a token is padding; a mask to multiply with is "
             "1 where it is real"))
-    if len(p.heard) == 1:
+    elif p.padding_heard > 0.3:
+        yield Cause("OVR046", "padding_heard", "tip", 3, "Padding reaches the output: a place of padding moves it "
+            f"{number(p.padding_heard)} times as much as a real one (no mask, a mask that is turned round, or what is taken "
+            "stands behind the end of the sequence).", {"ratio": p.padding_heard}, advice("mask the padding in "
+            "attention and means, and "
+            "take the output at the last real place"))
+    if p.cut:
+        yield Cause("OVR031", "cut_between_places", "tip" if facts.near else "issue", 1.6, f"The output depends on more than "
+            f"{len(p.heard)} of {p.places} {p.what}, but only these get a gradient: the graph is cut between them (a state that "
+            "is detached at each step).", numbers, advice("detach the state between batches, not within a sequence"))
+    elif len(p.heard) == 1:
         which = {0: "first", p.places - 1: "last"}.get(p.heard[0], f"number {p.heard[0]}")
-        yield Cause("OVR046", "one_place", "tip" if facts.near else "issue", 1.6, f"Only one of {p.places} time steps reaches the "
-            f"output (the {which}): nothing else of the sequence is used.", numbers, advice("look at which axis is time "
-            "(batch_first), at the mask, and at what is taken from the sequence"))
+        yield Cause("OVR046", "one_place", "tip" if facts.near else "issue", 1.6, f"Only one of {p.places} {p.what} reaches the "
+            f"output (the {which}): the output does not depend on the others.", numbers, advice("look at which axis is time "
+            "(batch_first), at the mask, and at what is taken from the sequence, such as out[:, -1]"))
     elif 0 < len(p.heard) <= p.places / 2:
-        yield Cause("OVR046", "few_places", "tip", 4, f"Only {len(p.heard)} of {p.places} time steps reach the output.", numbers,
+        yield Cause("OVR046", "few_places", "tip", 4, f"Only {len(p.heard)} of {p.places} {p.what} reach the output.", numbers,
                     advice("look at the mask, and at what is taken from the sequence"))
 
 
@@ -86,3 +107,6 @@ def _counted(facts: Facts) -> Iterator[Cause]:
     yield Cause("OVR025", "class_ignored" if whole else "rows_not_counted", "issue" if share > 0.3 and not whole else "tip", 1.5,
                 f"The loss leaves out {len(out)} of {len(rows)} rows of the batch{why}.", {"rows": len(out), "n": len(rows)},
                 advice("look at the indexing, the weights and ignore_index in loss_fn"))
+
+
+RULES = (_unregistered, _inputs, _places, _softmaxes, _counted)  # OVR017, OVR025, OVR045 and OVR046

@@ -6,22 +6,12 @@ from collections.abc import Iterator
 from ..foundation._render import number
 from ..foundation.report import NextStep
 from ._probe_facts import Cause, Facts, advice
+from ._probe_repairs import USUAL
 from ._probe_runs import NEAR, steps_needed
 
-USUAL = (0.99e-4, 0.101)  # learning rates that nobody calls a mistake
+MANY = 150  # rows from which labels that go with the inputs show almost surely
 LONG = 100  # steps below which a loss that does not fall says nothing
 ENDLESS = 1e6  # steps from which a learning rate is no learning
-
-
-def run_rules(facts: Facts) -> Iterator[Cause]:
-    """OVR002, OVR015, OVR050 to OVR060."""
-    if facts.failed is None:
-        yield from _first_loss(facts)
-        yield from _learning_rate(facts)
-        yield from _scale(facts)
-        yield from _targets(facts)
-        yield from _regularization(facts)
-    yield from _batch(facts)
 
 
 def verdict(facts: Facts, named: bool) -> Cause:
@@ -41,13 +31,15 @@ def verdict(facts: Facts, named: bool) -> Cause:
     text = f"The loss goes {span}{low}"
     if named:
         return Cause("OVR001", "not_overfit", "tip", 98, f"{text}: it is not driven near zero.", numbers, None, True)
-    if facts.own_near:
+    above = facts.rose or run.best > goal.first + 1e-3 * abs(goal.first)
+    if facts.own_near and not above:
         return Cause("OVR001", "slow", "tip", 98, f"{text}: not there yet. Adam with learning rate {number(facts.own_rate)} and a "
             f"plain step drives it to {number(facts.own.best if facts.own else run.best)}, so model, loss and data are able "
             "to.", numbers, advice("give it more steps, or another learning rate"), True)
-    if facts.rose:
+    if above:
+        but = f" (Adam with learning rate {number(facts.own_rate)} and a plain step does get there)" if facts.own_near else ""
         return Cause("OVR001", "rises", "tip", 98, f"{text}: it rises or jumps about instead of falling, and no run told why "
-            "within the time.", numbers, advice("try learning rates that are ten and a hundred times lower"), True)
+            f"within the time{but}.", numbers, advice("try learning rates that are ten and a hundred times lower"), True)
     best = min(goal.share(run.best), goal.share(facts.own.best) if facts.own else math.inf)
     if not facts.tried_plainly or facts.steps < LONG:
         return Cause("OVR001", "no_time", "tip", 98, f"{text}: not near zero. There was not enough time, or too few steps, to "
@@ -111,7 +103,8 @@ def _learning_rate(facts: Facts) -> Iterator[Cause]:
     factor = min(shares, key=lambda f: (shares[f] > 0.2, abs(math.log10(f)) if shares[f] <= 0.2 else shares[f]))
     first = facts.goal.share(facts.goal.first)
     idle = first - mine < 1e-3 * first and first - shares[factor] > 0.05 * first and factor > 100
-    if rate <= 0 or not (shares[factor] < 0.5 * mine or idle):
+    barely = facts.own_near and first - mine < 0.02 * first and first - shares[factor] > max(0.02 * first, 5 * (first - mine))
+    if rate <= 0 or not (shares[factor] < 0.5 * mine or idle or barely):
         return
     run, better = facts.rates[factor], rate * factor
     numbers = {"learning_rate": rate, "better": better, "loss": facts.given.best, "better_loss": run.best,
@@ -122,7 +115,7 @@ def _learning_rate(facts: Facts) -> Iterator[Cause]:
     if factor < 1 and shares[factor] < 0.9:
         yield Cause("OVR015", "rate_too_high", "tip" if usual else "issue", 1.8, f"The learning rate {number(rate)} is too high "
             f"for this model: {does}.", numbers, advice(f"use a learning rate of about {number(better)}"), usual)
-    elif factor > 1 and not facts.given.cut and (shares[factor] < 0.25 or (idle and shares[factor] < 0.9)):
+    elif factor > 1 and not facts.given.cut and (shares[factor] < 0.25 or barely or (idle and shares[factor] < 0.9)):
         slow = (facts.needed > ENDLESS or rate < 0.99e-6) and not usual
         yield Cause("OVR015", "rate_too_low", "issue" if slow else "tip", 2.4, f"The learning rate {number(rate)} is too low to "
             f"overfit a batch in {facts.steps} steps: {does}.", {**numbers, "steps_needed": facts.needed}, advice(
@@ -149,13 +142,15 @@ def _scale(facts: Facts) -> Iterator[Cause]:
         facts.goal.share(facts.tried["given with standardised inputs"].best) < 0.3 * facts.goal.share(facts.given.best)
     tamed = facts.goal.first > 3 * _expected(facts) and facts.standard_loss < 0.5 * facts.goal.first
     far = i.spread > 30 or i.offset > 30 or abs(i.mean) > 30 or i.spread < 1e-3 or i.columns_ratio > 300
-    if solved or (tamed and far) or (faster and far):
+    off = far or i.spread > 10 or i.offset > 10 or abs(i.mean) > 10 or i.spread < 0.03 or i.columns_ratio > 100
+    if (solved and off) or (far and (tamed or faster)):
         why = f"with inputs of mean 0 and spread 1 the loss falls to {number(run.best)}" if solved and run is not None else \
             f"with inputs of mean 0 and spread 1 the first loss is {number(facts.standard_loss)}, not {number(facts.goal.first)}"
         yield Cause("OVR050", "unnormalised_input", "issue", 1.5, f"The inputs are not normalised ({how}): {why}.", numbers,
                     advice("standardise the inputs (mean 0, spread 1) with the figures of the training rows", "data"))
-    elif far and not _indifferent(facts):
-        yield Cause("OVR050", "unnormalised_input", "tip", 3.5, f"The inputs are not normalised ({how}).", numbers,
+    elif solved or (far and not _indifferent(facts)):
+        helps = "; standardised ones are learned faster" if solved else ""
+        yield Cause("OVR050", "unnormalised_input", "tip", 3.5, f"The inputs are not normalised ({how}){helps}.", numbers,
                     advice("standardise the inputs (mean 0, spread 1) with the figures of the training rows", "data"))
 
 
@@ -218,7 +213,7 @@ def _batch(facts: Facts) -> Iterator[Cause]:
             f"rows (alike rows share a label in {i.accuracy:.0%} of cases, {i.chance:.0%} by chance; n = {i.n}).",
             {"accuracy": i.accuracy, "chance": i.chance, "p": i.p}, advice("check the order in which inputs and labels are read",
             "data"))
-    elif math.isfinite(i.p) and i.p > 0.3:
+    elif math.isfinite(i.p) and i.p > (0.3 if i.n < MANY else 0.05):
         yield Cause("OVR053", "labels_and_rows", "tip", 2.6, "No sign that labels go with the inputs: rows that are alike share "
             f"a label in {i.accuracy:.0%} of cases, {i.chance:.0%} by chance (p = {number(i.p)}, n = {i.n}). If the task is "
             "easy, labels are shuffled against the rows.", {"accuracy": i.accuracy, "chance": i.chance, "p": i.p, "n": i.n},
@@ -226,3 +221,7 @@ def _batch(facts: Facts) -> Iterator[Cause]:
     if i.equal_input and i.whole:  # the same numbers are what an autoencoder should give; the same tokens are a leak
         yield Cause("OVR053", "target_is_input", "tip", 6, "The targets are the inputs themselves, at the same places.", {},
                     advice("shift the targets by one step if the next one is to be predicted", "data"))
+
+
+RULES = (_first_loss, _learning_rate, _scale, _targets, _regularization)  # OVR002, OVR015, OVR050, OVR054, OVR060
+OF_THE_BATCH = (_batch,)  # OVR051 to OVR053

@@ -9,22 +9,20 @@ import torch
 from ..foundation._render import number
 from ._probe_batch import tensors_in
 from ._probe_facts import Cause, Facts, advice, cosine, few, flat
+from ._probe_rules_gradient import part_of_batch
 from ._probe_rules_optimizer import around, holds, movement
 from ._probe_step import Look
 
 ZERO_GRAD = advice("call optimizer.zero_grad() before loss.backward()")
 
 
-def step_rules(facts: Facts) -> Iterator[Cause]:
-    """OVR010 to OVR016."""
+def _step(facts: Facts) -> Iterator[Cause]:
+    """What a step does, the order of things first: what follows from it is not told beside it."""
     looks = facts.given.looks
     if looks:
-        found = list(_order(facts, looks)) or list(_gradients(facts, looks))
-        yield from found
+        found = list(_order(facts, looks)) or list(part_of_batch(facts)) or list(_gradients(facts, looks))
+        yield from found or movement(facts, looks)
         yield from around(facts, looks)
-        if not found:
-            yield from movement(facts, looks)
-    yield from holds(facts)
 
 
 def _order(facts: Facts, looks: list[Look]) -> Iterator[Cause]:
@@ -35,7 +33,12 @@ def _order(facts: Facts, looks: list[Look]) -> Iterator[Cause]:
     moved = any(float(flat(k.move, k.before).norm()) > 0 for k in looks)
     steps, backs = (any(what in k.events for k in looks) for what in ("step", "backward"))
     wanted = any(k.clean is not None and float(flat(k.clean, k.before).norm()) > 0 for k in looks)
-    if not any(k.grad_mode for k in looks):
+    if not moved and not backs and not any("forward" in k.events for k in looks):
+        how = ": it trains another one (an optimizer steps that holds nothing of this model)" if any(k.others for k in looks) \
+            else ", and none of its parameters gets a gradient"
+        yield Cause("OVR011", "not_called", "issue", 0.9, f"The training step does not call the model that was given{how}.",
+            numbers, advice("use the model that the step is handed, not a copy or a global one"))
+    elif not backs and any("forward" in k.events for k in looks) and not any(k.grad_mode for k in looks):
         yield Cause("OVR011", "no_grad", "issue", 1, "The model runs under torch.no_grad() in the training step: no gradient can "
             "be computed.", numbers, advice("take the forward pass out of torch.no_grad()"))
     elif not backs and wanted and not moved:
@@ -217,3 +220,6 @@ def _pairing(facts: Facts, look: Look) -> str:
     if heard and torch.equal(heard[0].reshape(y.shape).to(y.dtype), y[where]):
         return ""
     return "shuffled_targets"
+
+
+RULES = (_step, holds)  # OVR010 to OVR016

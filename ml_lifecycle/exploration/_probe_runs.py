@@ -12,6 +12,7 @@ from ._probe_subject import Subject, main_tensor
 from ._probe_trace import functional_dropout_off
 
 WATCHED = (0, 1, 2, 3, 12, 30)  # steps that are looked at closely
+AT_MOST = 1.15  # share of the time at which even the first block of steps is cut short
 CHECK = 20  # losses stay on the device until so many are there
 OWN_RATES = (3e-3, 3e-2, 3e-4)  # of Adam, where no optimizer is given or the given one is in doubt
 
@@ -96,22 +97,23 @@ def train(subject: Subject, stepper: Stepper, steps: int, goal: Goal, *, watch: 
     with stepper, functional_dropout_off(stepper.model, drop):
         try:
             for i in range(steps):
-                if watch and i in WATCHED:
+                if watch and i in WATCHED and not (i > 1 and subject.over(until)):
                     run.looks.append(stepper.watched())
                 else:
                     stepper.step()
                 losses.append(_loss_now(subject, stepper, goal.shape))
                 norms.append(stepper.norm)
-                if (i + 1) % CHECK == 0:
+                run.cut = subject.over(AT_MOST) and i + 1 < steps
+                if (i + 1) % CHECK == 0 or run.cut:
                     _collect(run, losses, norms)
-                    run.cut = subject.over(until) and i + 1 < steps
+                    run.cut |= subject.over(until) and i + 1 < steps
                     if goal.share(run.best) < DONE or not math.isfinite(run.losses[-1]) or run.cut or _hopeless(run):
                         break
         except Exception as error:  # noqa: BLE001 - whatever a step raises becomes a finding
             run.error = error
         _collect(run, losses, norms)
         if run.error is None:
-            run.last, run.eval_loss = _after(subject, stepper.model, True), _after(subject, stepper.model, False)
+            run.last, run.eval_loss = (float(_after(subject, stepper.model, mode)) for mode in (True, False))
             run.after = [p.detach().clone() for p in stepper.parameters]
         if stepper.optimizers:
             first = next(iter(stepper.optimizers.values()))
@@ -128,26 +130,28 @@ def _hopeless(run: Run) -> bool:
 
 
 def _loss_now(subject: Subject, stepper: Stepper, shape: tuple[int, ...]) -> Any:
-    """The loss of the output that the step saw, before it changed the parameters; where that was a part, of the batch after it."""
-    if stepper.output is None:
-        return torch.tensor(math.nan)
+    """The loss of the output that the step saw, before it changed the parameters; else that of the batch after it.
+
+    The output tells nothing of the batch where the step fed a part of it, other rows, or the rows in another order.
+    """
     seen = main_tensor(stepper.output)
-    if shape and (seen is None or tuple(seen.shape) != shape):
-        return torch.tensor(_after(subject, stepper.model, True))
+    if stepper.output is None or subject.reorders or (shape and (seen is None or tuple(seen.shape) != shape)):
+        return _after(subject, stepper.model, True)
     with torch.no_grad():
         return subject.loss(stepper.output).detach()
 
 
-def _after(subject: Subject, model: Any, training: bool) -> float:
+def _after(subject: Subject, model: Any, training: bool) -> Any:
+    """The loss of the batch at the parameters as they are, as a tensor on its device."""
     modes = [(m, m.training) for m in model.modules()]
     buffers = [(b, b.detach().clone()) for b in model.buffers()]
     try:
         with torch.no_grad():
             if not training:
                 model.eval()
-            return float(subject.loss(subject.forward(model)))
+            return subject.loss(subject.forward(model)).detach()
     except Exception:  # noqa: BLE001 - a model may not run in this mode
-        return math.nan
+        return torch.tensor(math.nan)
     finally:
         for m, mode in modes:
             m.training = mode
@@ -157,18 +161,15 @@ def _after(subject: Subject, model: Any, training: bool) -> float:
 
 
 def _collect(run: Run, losses: list[Any], norms: list[Any]) -> None:
+    """Take over what lies on the device, in one copy."""
     if losses:
         device = losses[0].device
-        run.losses += torch.stack([v.to(device) for v in losses]).tolist()
-        run.norms += [math.nan if n is None else n for n in _numbers(norms)]
+        there = [v.to(device).float() for v in (*losses, *norms) if v is not None]
+        numbers = iter(torch.stack(there).tolist())
+        run.losses += [next(numbers) for _ in losses]
+        run.norms += [math.nan if n is None else next(numbers) for n in norms]
         losses.clear()
         norms.clear()
-
-
-def _numbers(values: list[Any]) -> list[float | None]:
-    there = [v for v in values if v is not None]
-    found = iter(torch.stack(there).tolist() if there else [])
-    return [None if v is None else next(found) for v in values]
 
 
 def make_optimizer(optimizer: Any, model: Any) -> Any:

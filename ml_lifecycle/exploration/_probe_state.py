@@ -146,3 +146,20 @@ def decay_off(optimizer: Any) -> list[str]:
             off.append(f"weight_decay={float(group['weight_decay']):g}")
             group["weight_decay"] = 0.0
     return off[:1]
+
+
+def reset(model: Any) -> None:
+    """Every layer initialised anew, as its class does it; everything trainable."""
+    for module in model.modules():
+        if callable(getattr(module, "reset_parameters", None)):
+            module.reset_parameters()
+        elif callable(getattr(module, "_reset_parameters", None)):
+            module._reset_parameters()
+
+
+def wake(model: Any) -> None:
+    """Weights and gates that are all zero get small random numbers: zero is a usual start, and hides what stands before it."""
+    with torch.no_grad():
+        for name, p in model.named_parameters():
+            if "bias" not in name and p.is_floating_point() and not bool(p.any()):
+                p.normal_(0, 0.1)

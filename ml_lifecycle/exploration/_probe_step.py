@@ -12,7 +12,7 @@ from torch.overrides import TorchFunctionMode
 from ..foundation.errors import BadInputError
 from ._probe_batch import tensors_in
 from ._probe_state import OptimizerSnapshot, decay_off
-from ._probe_subject import Subject
+from ._probe_subject import Subject, main_tensor
 
 NAMES = {"model": "model", "net": "model", "network": "model", "module": "model", "batch": "batch", "data": "batch", "xy": "batch",
     "optimizer": "optimizer", "optim": "optimizer", "opt": "optimizer", "optimiser": "optimizer", "loss_fn": "loss_fn",
@@ -44,6 +44,12 @@ def roles_of(train_step: Callable[..., Any]) -> tuple[str, ...]:
     return BY_COUNT[len(asked)]
 
 
+def _needs_closure(optimizer: Any) -> bool:
+    """Whether a step of an optimizer asks for a function that computes the loss."""
+    closure = inspect.signature(type(optimizer).step).parameters.get("closure")
+    return closure is not None and closure.default is closure.empty
+
+
 @dataclass
 class Look:
     """What one watched step did."""
@@ -51,7 +57,7 @@ class Look:
     events: list[str] = field(default_factory=list)  # "forward", "backward" and "step" in the order they came
     calls_step_with_closure: bool = False
     training: dict[str, bool] = field(default_factory=dict)  # mode of each module at the forward pass
-    grad_mode: bool = True
+    grad_mode: bool = False  # some forward pass ran with gradients on
     seen_inputs: list[Any] = field(default_factory=list)
     seen_targets: list[Any] = field(default_factory=list)
     before: list[Any] = field(default_factory=list)  # parameters
@@ -62,7 +68,14 @@ class Look:
     at_end: list[Any] | None = None  # parameters when it has stepped last
     clean: list[Any] | None = None  # gradients of loss_fn on the batch at the same parameters
     touched: bool = False  # the batch was changed in place
-    own_loss: float | None = None  # what the step returned
+    used: list[Any] = field(default_factory=list)  # rows of each output that got a gradient
+    others: bool = False  # an optimizer stepped that holds nothing of the model
+
+
+    @property
+    def rows(self) -> int | None:
+        """Rows that got a gradient, over all forward passes of the step; None where no output was heard of."""
+        return sum(int(u) for u in self.used) if self.used else None
 
 
 class _Ear(TorchFunctionMode):
@@ -89,11 +102,13 @@ class Stepper:
         self.subject, self.model, self.optimizer, self.train_step = subject, model, optimizer, train_step
         self.roles = roles_of(train_step) if train_step is not None else ()
         self.decay, self.factor = decay, factor
+        self.closure = optimizer is not None and _needs_closure(optimizer)
         self.look: Look | None = None
         self.decay_was: list[str] = []
         self.optimizers: dict[int, OptimizerSnapshot] = {}
         self.output: Any = None
         self.norm: Any = None
+        self.strangers: dict[int, OptimizerSnapshot] = {}  # optimizers of other models, which come back as they were too
         self.handles: list[Any] = []
         self.parameters = list(model.parameters())
         if optimizer is not None:
@@ -113,7 +128,7 @@ class Stepper:
     def __exit__(self, *exc: Any) -> None:
         for handle in self.handles:
             handle.remove()
-        for snapshot in self.optimizers.values():
+        for snapshot in (*self.optimizers.values(), *self.strangers.values()):
             snapshot.restore()
 
     def _meet(self, optimizer: Any) -> None:
@@ -127,7 +142,7 @@ class Stepper:
     def _enters(self, module: Any, args: Any, kwargs: Any) -> None:
         if self.look is not None:
             self.look.events.append("forward")
-            self.look.grad_mode = self.look.grad_mode and torch.is_grad_enabled()
+            self.look.grad_mode |= torch.is_grad_enabled()
             if len(self.look.events) == 1:
                 self.look.training = {name: m.training for name, m in module.named_modules()}
                 self.look.seen_inputs = [t.detach().clone() for t in tensors_in([list(args), dict(kwargs)])]
@@ -135,6 +150,9 @@ class Stepper:
     def _leaves(self, module: Any, args: Any, output: Any) -> None:
         if self.output is None:
             self.output = output
+        look, z = self.look, main_tensor(output)
+        if look is not None and z is not None and z.ndim and z.requires_grad:
+            z.register_hook(lambda g: look.used.append((g.detach().reshape(g.shape[0], -1) != 0).any(1).sum()))
 
     def _backward(self, parameter: Any) -> None:
         if self.look is not None and self.look.events[-1:] != ["backward"]:
@@ -143,6 +161,10 @@ class Stepper:
     def _steps(self, optimizer: Any, args: Any, kwargs: Any) -> None:
         mine = {id(p) for p in self.parameters}
         if not any(id(p) in mine for g in optimizer.param_groups for p in g["params"]) and optimizer is not self.optimizer:
+            if id(optimizer) not in self.strangers:
+                self.strangers[id(optimizer)] = OptimizerSnapshot(optimizer)
+            if self.look is not None:
+                self.look.others = True
             return
         self._meet(optimizer)
         grads = [p.grad for p in self.parameters if p.grad is not None]
@@ -160,30 +182,30 @@ class Stepper:
         if self.look is not None and self.look.at_start is not None:
             self.look.at_end = _copies(self.parameters)
 
-    def step(self) -> Any:
-        """One step; gives the loss that the step itself returned, if any."""
+    def step(self) -> None:
+        """One step."""
         self.output = self.norm = None
         if self.train_step is None:
-            return self._plain()
+            self._plain()
+            return
         batch = self.subject.batch
         if self.subject.touches:
             batch = batch.copy()
         parts = {"model": self.model, "batch": batch.pair, "optimizer": self.optimizer, "loss_fn": self.subject.loss_fn,
                  "inputs": batch.inputs, "targets": batch.targets}
-        return self.train_step(*(parts[role] for role in self.roles))
+        self.train_step(*(parts[role] for role in self.roles))
 
-    def _plain(self) -> Any:
+    def _plain(self) -> None:
         def evaluate() -> Any:
             self.optimizer.zero_grad()
             loss = self.subject.loss(self.subject.forward(self.model))
             loss.backward()
             return loss
-        needed = inspect.signature(type(self.optimizer).step).parameters.get("closure")
-        if needed is not None and needed.default is needed.empty:
-            return self.optimizer.step(evaluate)
-        loss = evaluate()
-        self.optimizer.step()
-        return loss
+        if self.closure:
+            self.optimizer.step(evaluate)
+        else:
+            evaluate()
+            self.optimizer.step()
 
     def watched(self) -> Look:
         """One step that is looked at: what it did to gradients and parameters, beside what the loss alone asks for."""
@@ -194,15 +216,16 @@ class Stepper:
         state = torch.get_rng_state()
         try:
             with _Ear(look):
-                value = self.step()
+                self.step()
         finally:
             self.look = None
-        look.own_loss = _number(value)
         if any(t._version != v for t, v in zip(batch, versions)):
             look.touched = any(not torch.equal(t, c) for t, c in zip(batch, contents))
             self.subject.touches |= look.touched
             for t, c in zip(batch, contents):
                 t.copy_(c)
+        self.subject.reorders |= bool(look.seen_inputs) and look.seen_inputs[0].shape == batch[0].shape and \
+            not torch.equal(torch.nan_to_num(look.seen_inputs[0]), torch.nan_to_num(batch[0]))
         look.move = [p.detach() - b for p, b in zip(self.parameters, look.before)]
         self._compare(look, state)
         return look
@@ -235,12 +258,6 @@ class Stepper:
 
 def _copies(values: Any) -> list[Any]:
     return [None if v is None else v.detach().clone() for v in values]
-
-
-def _number(value: Any) -> float | None:
-    if torch.is_tensor(value) and value.numel() == 1 or isinstance(value, (int, float)):
-        return float(value)
-    return None
 
 
 def clean_gradients(subject: Subject, model: Any) -> list[Any] | None:

@@ -3,7 +3,6 @@
 import contextlib
 import copy
 import inspect
-import time
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -14,7 +13,8 @@ from torch import nn
 
 from ..foundation._words import shown
 from ..foundation.errors import BadInputError
-from ._probe_batch import Batch, as_batch, mapped
+from ._probe_batch import Batch, as_batch, mapped, tensors_in
+from ._probe_clock import Clock
 from ._probe_state import Snapshot, regularization_off
 
 LAZY = "`model` must have initialised parameters. Got lazy ones. Run model(inputs) once first."
@@ -27,17 +27,18 @@ class Subject:
     model: Any
     batch: Batch
     loss_fn: Any
-    seconds: float  # of computing, from which no further probe is begun
-    began: tuple[float, float] = field(default_factory=lambda: (time.thread_time(), time.monotonic()))
+    clock: Clock
     start: Snapshot = field(init=False)
     spare: Any = field(init=False, default=None)  # the copy to work on; the model itself where it cannot be copied
     switched_off: list[str] = field(init=False, default_factory=list)
+    reorders: bool = field(init=False, default=False)  # the step feeds other inputs than those of the batch, or in another order
     touches: bool = field(init=False, default=False)  # the model or the step changes its inputs in place: they get copies
 
     def __post_init__(self) -> None:
         self.start = Snapshot(self.model)
         try:
             self.spare = copy.deepcopy(self.model)
+            _hooks_too(self.model, self.spare)
         except Exception:  # noqa: BLE001 - whatever a model cannot do, it is then worked on in place and restored
             self.spare = self.model
         self.first = Snapshot(self.spare)
@@ -63,11 +64,8 @@ class Subject:
         return self.over(1.0)
 
     def over(self, share: float) -> bool:
-        """Whether so much of the time is over: of the processor, which other work does not touch, or far more by the clock."""
-        here = next(self.model.parameters()).device.type == "cpu"
-        spent = time.thread_time() - self.began[0] if here else 0.0
-        passed = time.monotonic() - self.began[1]
-        return spent > share * self.seconds or passed > share * self.seconds * (1.5 if here else 1.0)
+        """Whether so much of the time is over."""
+        return self.clock.over(share)
 
     def forward(self, model: Any, inputs: Any = None) -> Any:
         """The output of a model for inputs as a person would call it."""
@@ -97,6 +95,13 @@ class Subject:
     def device(self) -> Any:
         """Where the model lives."""
         return next(self.model.parameters()).device
+
+
+def _hooks_too(model: Any, twin: Any) -> None:
+    """Hooks on the gradients of parameters, which deepcopy leaves behind."""
+    for p, q in zip(model.parameters(), twin.parameters()):
+        for hook in (p._backward_hooks or {}).values():
+            q.register_hook(hook)
 
 
 def scalar(value: Any) -> Any:
@@ -134,7 +139,7 @@ def as_subject(model: Any, batch: Any, loss_fn: Any, seconds: float) -> Subject:
     looked_up = any(isinstance(m, (nn.Embedding, nn.EmbeddingBag)) for m in model.modules())
     if looked_up and all(t.is_floating_point() and bool((t == t.round()).all()) for t in taken.tensors()):
         taken = replace(taken, indices=True)  # the model makes whole numbers of them itself
-    return Subject(model, taken, loss_fn, seconds)
+    return Subject(model, taken, loss_fn, Clock(seconds, processor=first.device.type == "cpu"))
 
 
 # the tensor in an output that may be a structure
@@ -149,6 +154,21 @@ def main_tensor(output: Any) -> Any:
     if logits is None and isinstance(output, (tuple, list)):
         logits = next((v for v in output if torch.is_tensor(v)), None)
     return logits if torch.is_tensor(logits) else None
+
+
+def detached(output: Any) -> Any:
+    """The same structure without its graph."""
+    if torch.is_tensor(output):
+        return output.detach()
+    if isinstance(output, (tuple, list)):
+        parts = [detached(v) for v in output]
+        return type(output)(*parts) if hasattr(output, "_fields") else type(output)(parts)
+    if isinstance(output, Mapping):
+        made = copy.copy(output)
+        for key, value in output.items():
+            made[key] = detached(value)  # type: ignore[index]
+        return made
+    return output
 
 
 def with_tensor(output: Any, tensor: Any) -> Any:
@@ -166,6 +186,30 @@ def with_tensor(output: Any, tensor: Any) -> Any:
     else:
         made.logits = tensor
     return made
+
+
+def float_tensors(output: Any) -> list[Any]:
+    """Every tensor of real numbers in an output, the scores first."""
+    main = main_tensor(output)
+    found = [t for t in tensors_in(output) if t.is_floating_point()]
+    return [main, *(t for t in found if t is not main)] if any(t is main for t in found) else [main]
+
+
+def with_tensors(output: Any, tensors: list[Any]) -> Any:
+    """The same structure with others in the place of `float_tensors` of it."""
+    new = dict(zip(map(id, float_tensors(output)), tensors))
+
+    def part(value: Any) -> Any:
+        if isinstance(value, (tuple, list)):
+            parts = [part(v) for v in value]
+            return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
+        if isinstance(value, Mapping):
+            made = copy.copy(value)
+            for key in value:
+                made[key] = part(value[key])  # type: ignore[index]
+            return made
+        return new.get(id(value), value)
+    return part(output)
 
 
 @contextlib.contextmanager

@@ -41,7 +41,6 @@ class Trace(TorchFunctionMode):
         self.model, self.rows, self.look, self.drop = model, rows, look, drop
         self.events: list[Event] = []
         self.path: list[str] = [""]
-        self.order: list[str] = []  # modules in the order in which they finished
         self.handles: list[Any] = []
         self.depth = 0
 
@@ -58,7 +57,7 @@ class Trace(TorchFunctionMode):
             handle.remove()
 
     def _left(self, module: Any, args: Any, output: Any) -> None:
-        self.order.append(self.path.pop())
+        self.path.pop()
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}

@@ -38,7 +38,7 @@ class OverfitReport(Report):
     first: float  # loss before training
     last: float  # where the run has come to: the median of its last five losses
     constant: float  # what the best constant answer reaches; NaN when it cannot be told
-    lowest: float  # what free outputs reach under this loss, and equal rows allow
+    lowest: float  # what free outputs reach under this loss, and equal rows allow; NaN when it cannot be told
     n: int  # rows of the batch
     switched_off: tuple[str, ...] = ()  # regularization that was off during the probe
     learning_rate: float | None = None  # of Adam, where the probe chose the optimizer
@@ -68,7 +68,7 @@ def overfit_batch(
     steps: int = 200,  # steps of the run at most, 1 or more; it ends early near zero
     train_step: Any = None,  # your own step, run as it is: (model, batch), (model, batch, optimizer) or with loss_fn before it
     seed: int = 0,  # 0 to 2**32 - 1, of what is random during the probe
-    seconds: float = 5.0,  # of computing, from which no further probe is begun; above 0
+    seconds: float = 5.0,  # about, of a free core, whatever else it does; at most 3 times as long by the clock; above 0
 ) -> OverfitReport:  # raises BadInputError before any work
     """Try to learn one batch by heart, and name what stands in the way; everything is as before afterwards."""
     seed = _edge.seed_of(seed)
@@ -84,7 +84,8 @@ def overfit_batch(
     if not _is_module(model) and (hasattr(model, "partial_fit") or hasattr(model, "fit")):
         from ml_lifecycle.exploration import _probe_estimator
 
-        return OverfitReport(**_probe_estimator.fields(model, batch, loss_fn, steps=steps, seed=seed), params=made_with(**asked))
+        return OverfitReport(**_probe_estimator.fields(model, batch, loss_fn, steps=steps, seed=seed, seconds=float(seconds)),
+                               params=made_with(**asked))
     require("torch", extra="torch", purpose="overfit_batch of a network")
     from ml_lifecycle.exploration import _probe_engine
 
