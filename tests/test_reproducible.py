@@ -318,3 +318,18 @@ def test_generators_are_found_where_they_hang() -> None:
     assert list(generators(held(Maker().train))) == ["self.rng"]
     assert list(generators(held(functools.partial(lambda r: r, r=random.Random(0))))) == ["r"]
     assert not generators(held(lambda: np.random.rand() + random.random()))
+
+
+def test_a_seeded_generator_and_the_ids_of_a_library_are_not_named():
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+
+    x = np.arange(40.0)[:, None]
+
+    def train():
+        aside = np.random.default_rng().permutation(40)[:8]  # the only one without a seed
+        kept = np.setdiff1d(np.arange(40), np.random.RandomState(1).permutation(aside))
+        return make_pipeline(LogisticRegression(random_state=0)).fit(x[kept], x[kept, 0] > 20)
+
+    found = next(f for f in reproducible(train).findings if f.code == "RPR003")
+    assert "default_rng()" in found.message and "RandomState" not in found.message and "make_pipeline" not in found.message

@@ -6,6 +6,7 @@ import hashlib
 import linecache
 import os
 import random
+import re
 import sys
 import time
 from collections import Counter
@@ -61,12 +62,21 @@ def due(at: int) -> bool:
     return at < 8 or at & (at - 1) == 0
 
 
+SEEDED = re.compile(r"RandomState\(\s*(?!None|seed=None)[^\s)]")  # with an argument
+
+
+def _file(frame: Any) -> str:
+    return "" if frame is None else str(frame.f_code.co_filename)
+
+
 def where(depth: int = 2) -> str:
     """File and line of the person's own code that is running."""
     frame = sys._getframe(depth)
     while frame is not None:
-        file = frame.f_code.co_filename
-        if file.endswith("tempfile.py"):  # a name for a file decides nothing
+        file = _file(frame)
+        if file.endswith("tempfile.py") or file.endswith("uuid.py") and "site-packages" in _file(frame.f_back):
+            return ""  # a name for a file, or for a run inside a library, decides nothing
+        if SEEDED.search(linecache.getline(file, frame.f_lineno)):  # RandomState(seed) makes one without a seed, then seeds it
             return ""
         if "site-packages" not in file and not file.startswith((sys.base_prefix, "<frozen")) and "_again_" not in file:
             text = " ".join(linecache.getline(file, frame.f_lineno).split())[:70]

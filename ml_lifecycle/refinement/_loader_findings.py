@@ -93,7 +93,9 @@ def _limit(facts: Facts) -> Iterator[Finding]:
             "workers would hide" if hidden else "") + ".", numbers, NextStep("load the next batch while the model "
             "works: num_workers=1 or more", "refinement") if hidden else None)
     else:
-        yield Finding("LDR001", "tip", f"Loader and model take about as long: {pair}.", numbers, undecided=True)
+        alike = all(map(math.isfinite, (given[1], step[1]))) and 0.5 < given[0] / step[0] < 2
+        said = "Loader and model take about as long" if alike else "Cannot tell yet whether the loader or the model is the bound"
+        yield Finding("LDR001", "tip", f"{said}: {pair}.", numbers, undecided=True)
 
 
 def _largest(facts: Facts, matters: bool, overhead: float) -> Iterator[Finding]:

@@ -31,7 +31,8 @@ def step_seconds(train_step: Any, source: Source, seconds: float) -> tuple[list[
             train_step(batches[len(found) % len(batches)])
             _wait()
             found.append(time.perf_counter() - start)
-            if time.perf_counter() > end and len(found) > LEAST or time.perf_counter() > end + 2 * seconds and len(found) > 1:
+            late = time.perf_counter() - end
+            if late > 0 and len(found) > LEAST or late > 2 * seconds and len(found) >= LEAST or late > 9 * seconds:
                 break
         cpu = time.process_time() - cpu
     except Exception as error:

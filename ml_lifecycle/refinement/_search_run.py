@@ -1,251 +1,287 @@
-"""The trials of a search: every candidate on the same folds, round by round, and a look at fresh folds at the end."""
+"""The trials of a search, batch by batch; a candidate that can no longer become the best is not tried to its end."""
 
 import time
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from joblib import Parallel, delayed
-from sklearn.base import clone
-from sklearn.utils import _safe_indexing
+from scipy import stats
 from tqdm import tqdm
 
-from ..exploration._entries import Asked
-from ..exploration._folds import Folds, Pair, make_folds
-from ..exploration._measure import Problem, _threads, seeded
-from ..foundation._bootstrap import quantiles, resampled
 from ..foundation.errors import BadInputError
-from ..foundation.intervals import paired_difference
-from ..foundation.metrics import predict_with
-from ._breakdown_model import Side
-from ._search_space import Axis, Region, closer, draw, everywhere, key_of
+from ._search_log import Log
+from ._search_rounds import BATCH, Planner, shares_of, time_of
+from ._search_space import Space, keys_of
+from ._search_subject import NAN, Fit, Folded, Function
 
-NAN = float("nan")
-FIRST = 0.5  # share of the trials that the first round has, which looks everywhere
-ELITE = 0.15  # share of the trials so far around which the next round looks
-KEPT = 0.2  # share of the trials of a later round that are drawn from the whole space
-DRAWS = 1_000  # resamples of rows that were held out
-
-
-@dataclass(frozen=True)
-class Fit:
-    """One candidate on one fold."""
-
-    score: float = NAN
-    seconds: float = 0.0
-    error: str = ""
+SURE = 0.995  # probability that a candidate which is stopped would not have become the best
+FINISHED = 4  # trials that must have been tried to their end before any is stopped
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One candidate on all folds."""
+    """One candidate."""
 
-    round: int
+    number: int
+    round: int  # 0: the estimator as given
     params: dict[str, Any]
-    scores: tuple[float, ...]
-    seconds: float
+    point: tuple[float, ...] | None  # where it lies in the space; None outside
+    scores: tuple[float, ...] = ()  # of the folds that it was tried on, or what the function gave last
+    path: tuple[float, ...] = ()  # its value after each stage
+    score: float = NAN  # the last one; of a stopped candidate what it would probably have become
+    seconds: float = 0.0
     error: str = ""
+    stopped: str = ""  # why it was not tried to its end
 
     @property
-    def score(self) -> float:
-        """Mean over the folds where it is defined; nan when one of them failed."""
-        return float(np.nanmean(self.scores)) if not self.error else NAN
+    def whole(self) -> bool:
+        """Whether it was tried to its end, and has a score."""
+        return not self.error and not self.stopped
 
 
-@dataclass(frozen=True)
+@dataclass
 class Search:
-    """What is searched, and on which folds."""
+    """What is searched, and how far it has come."""
 
-    estimator: Any
-    axes: tuple[Axis, ...]
-    asked: Asked
-    folds: Folds
+    subject: Folded | Function
+    space: Space
     seed: int
     n_jobs: int | None
-    regions: list[Region] = field(default_factory=list)  # of each round
+    budget: int
+    rounds: int
+    until: float = np.inf  # by time.perf_counter
+    log: Log | None = None
+    trials: list[Trial] = field(default_factory=list)
+    taken: int = 0  # trials that came from the log
+    late: bool = False  # whether the time was up first
 
     @property
-    def problem(self) -> Problem:
-        """What is to be predicted from what."""
-        return self.asked.problem
+    def sign(self) -> int:
+        """1 where higher is better, else -1."""
+        return self.subject.sign
 
-
-def fit_once(X: Any, y: Any, problem: Problem, model: Any, params: Mapping[str, Any], fold: Pair, seed: int) -> Fit:
-    """Fit on the one side and score on the other, on one thread; whatever goes wrong becomes part of the outcome."""
-    start, (train, test) = time.perf_counter(), fold
-    with warnings.catch_warnings(), _threads().limit(limits=1), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")
-        try:
-            model = clone(model, safe=False)
-            if params:
-                model.set_params(**{name: clone(value, safe=False) for name, value in params.items()})
-            fitted = seeded(model, seed).fit(_safe_indexing(X, train), y[train])
-            model = fitted if hasattr(fitted, "predict") else model
-            said = predict_with(model, _safe_indexing(X, test), task=problem.task, classes=problem.classes or None,
-                                positive=problem.positive)
-            score, error = problem.metric.score(y[test], said), ""
-        except Exception as caught:  # noqa: BLE001 - one that fails must not take the others with it
-            text = " ".join(str(caught).split()).rstrip(".")[:160] or "no message"
-            score, error = NAN, f"{type(caught).__name__}: {text}"
-    return Fit(float(score), time.perf_counter() - start, error)
-
-
-def try_all(search: Search, many: Sequence[Mapping[str, Any]], folds: Folds, number: int, bar: Any) -> list[Trial]:
-    """Several candidates on all folds."""
-    problem = search.problem
-    plain = replace(problem, X=None, y=None)
-
-    def sent() -> Iterator[Any]:
-        for params in many:
-            for fold in folds.pairs:
-                yield delayed(fit_once)(problem.X, problem.y, plain, search.estimator, params, fold, search.seed)
-                bar.update()
-
-    done, count = list(Parallel(n_jobs=search.n_jobs)(sent())), len(folds.pairs)
-    found = []
-    for i, params in enumerate(many):
-        fits = done[i * count: (i + 1) * count]
-        errors = [fit.error for fit in fits if fit.error]
-        told = f"{errors[0]} (in {len(errors)} of {count} folds)" if errors else ""
-        if not np.isfinite([fit.score for fit in fits]).any():
-            told = told or f"{problem.metric.label} is undefined in every fold"
-        found.append(Trial(number, dict(params), tuple(fit.score for fit in fits), sum(fit.seconds for fit in fits), told))
-    return found
-
-
-def shares_of(budget: int, rounds: int) -> list[int]:
-    """How many trials each round has, beside the estimator as given."""
-    trials = budget - 1
-    rounds = max(1, min(rounds, trials))
-    if rounds == 1:
-        return [trials]
-    first = min(max(1, round(FIRST * trials)), trials - (rounds - 1))
-    later = [len(part) for part in np.array_split(np.arange(trials - first), rounds - 1)]
-    return [first, *later]
-
-
-def run(search: Search, budget: int, rounds: int) -> list[Trial]:
-    """All trials: the estimator as given first, then round by round."""
-    rng, region = np.random.default_rng(search.seed), everywhere(search.axes)
-    sizes = shares_of(budget, rounds)
-    bar = tqdm(total=budget * len(search.folds.pairs), desc="coarse_to_fine", unit="fit", delay=2, leave=False)
-    with bar:
-        own = {axis.name: search.estimator.get_params().get(axis.name) for axis in search.axes}
-        trials = [replace(trial, params=own) for trial in try_all(search, [{}], search.folds, 0, bar)]
-        for number, size in enumerate(sizes, 1):
-            if number > 1:
-                region = closer(search.axes, region, [t.params for t in _elite(trials, search)])
-            search.regions.append(region)
-            fresh = _fresh(search, region, size, number, trials, rng)
-            if not fresh:  # every combination was tried
-                break
-            trials += try_all(search, fresh, search.folds, number, bar)
-            if all(trial.error for trial in trials):
-                raise BadInputError(f"`estimator` must fit with at least one candidate. Got {len(trials)} that failed, the first "
-                                    f"with {trials[0].error}. For tables that are not all numbers put prepare(X) before it.")
-    return trials
-
-
-def _elite(trials: Sequence[Trial], search: Search) -> list[Trial]:
-    """The best candidates; of a plateau that most of them stand on all or none, so that no direction is chosen by chance."""
-    sign = search.problem.metric.sign
-    ranked = ranked_of(trials, sign)
-    wanted = max(2, round(ELITE * len(trials)))
-    last = ranked[:wanted][-1].score
-    above, alike = ([t for t in ranked if sign * (t.score - last) > 0], [t for t in ranked if t.score == last])
-    return above if above and len(above) + len(alike) > 2 * wanted else [*above, *alike]
+    @property
+    def folded(self) -> Folded:
+        """The estimator and its folds."""
+        assert isinstance(self.subject, Folded)
+        return self.subject
 
 
 def ranked_of(trials: Sequence[Trial], sign: int) -> list[Trial]:
-    """Those that have a score, the best first; of equals the one that came first."""
-    return sorted((t for t in trials if not t.error), key=lambda t: -sign * t.score)
+    """Those that were tried to their end, the best first; of equals the one that came first."""
+    return sorted((t for t in trials if t.whole), key=lambda t: -sign * t.score)
 
 
-def _fresh(search: Search, region: Region, size: int, number: int, trials: Sequence[Trial],
-           rng: np.random.Generator) -> list[dict[str, Any]]:
-    """Candidates of one round that were not tried before."""
-    seen, found = {key_of(trial.params) for trial in trials}, list[dict[str, Any]]()
-    wide = everywhere(search.axes)
-    far = round(KEPT * size) if number > 1 and size > 2 else 0
-    for where, wanted in ((region, size - far), (wide, size)):
-        for _ in range(20):
-            for params in draw(search.axes, where, (wanted if where is region else size) - len(found), rng):
-                if key_of(params) not in seen:
-                    seen.add(key_of(params))
-                    found.append(params)
-            if len(found) >= wanted:
+def run(search: Search) -> Planner:
+    """All trials: the estimator as given first, then round by round."""
+    axes, given = len(search.space.axes), isinstance(search.subject, Folded)
+    planner = Planner(search.space, search.seed, search.budget)
+    with tqdm(total=search.budget, desc="coarse_to_fine", unit="trial", delay=2, leave=False) as bar:
+        if given:
+            own = search.folded.estimator.get_params()
+            params = {name: own.get(name) for name in search.space.names}
+            search.trials += _batch(search, [Trial(0, 0, params, _tuple(search.space.point(params)))], bar)
+        sizes, start, left = shares_of(search.budget - given, search.rounds, axes), time.perf_counter(), 0
+        for number, size in enumerate(sizes, 1):
+            planner.open_round(*seen_of(search))
+            left += size
+            until = start + time_of(number, len(sizes)) * (search.until - start)
+            while left > 0 and not search.late:
+                new = _next(search, planner, number, min(BATCH, left))
+                search.trials += _batch(search, new, bar)
+                left -= len(new) if new else left
+                if time.perf_counter() > until:
+                    break  # what is left goes to the next round
+            if search.late:
                 break
+    if not ranked_of(search.trials, search.sign):
+        raise _nothing(search)
+    return planner
+
+
+def seen_of(search: Search) -> tuple[np.ndarray, list[float]]:
+    """Where the trials lie in the space, and their scores, higher is better; nan for a failure."""
+    inside = [t for t in search.trials if t.point is not None]
+    points = np.array([t.point for t in inside]).reshape(len(inside), len(search.space.axes))
+    return points, [search.sign * t.score for t in inside]
+
+
+def _tuple(point: np.ndarray | None) -> tuple[float, ...] | None:
+    return None if point is None else tuple(float(at) for at in point)
+
+
+def _next(search: Search, planner: Planner, number: int, count: int) -> list[Trial]:
+    """The candidates of a batch; what the log holds under their numbers comes before what was drawn."""
+    points, scores = seen_of(search)
+    drawn = planner.next(points, scores, count, set(keys_of(points)))
+    first = len(search.trials)
+    found = [Trial(first + i, number, search.space.params(point), _tuple(point)) for i, point in enumerate(drawn)]
+    if search.log is None:
+        return found
+    for i, line in ((i, search.log.trials.get(first + i)) for i in range(len(found))):
+        if line is not None and line["point"] is not None:
+            point = np.array(line["point"])
+            found[i] = replace(found[i], params=search.space.params(point), point=_tuple(point), round=line["round"])
     return found
 
 
-def fresh_folds(asked: Asked, cv: Any, folds: Folds, seed: int) -> Folds | None:
-    """Folds that the search has not seen: drawn anew, or with other borders in time; None when they were given."""
-    if not isinstance(cv, (int, np.integer)):
+def _batch(search: Search, batch: Sequence[Trial], bar: Any) -> list[Trial]:
+    """Try candidates side by side, stage by stage; those that the log holds are not tried again."""
+    done: dict[int, Trial] = {}
+    for trial in batch:
+        line = search.log.trials.get(trial.number) if search.log else None
+        if line is not None:
+            done[trial.number] = _read(trial, line)
+            search.taken += 1
+    open_ = [trial for trial in batch if trial.number not in done]
+    stages = search.subject.stages
+    for place, parts in enumerate(stages):
+        first, last = place == 0, place == len(stages) - 1
+        going = []
+        for trial in tried(search, open_, parts, first):
+            trial = _judged(search, trial, last)
+            if last or not trial.whole:
+                done[trial.number] = trial
+                _keep(search, trial)
+            else:
+                going.append(trial)
+        open_ = sorted(going, key=lambda t: t.number)
+    found = [done[trial.number] for trial in batch if trial.number in done]
+    search.late = search.late or len(found) < len(batch)
+    bar.update(len(found))
+    return [replace(trial, number=len(search.trials) + i) for i, trial in enumerate(found)]
+
+
+def tried(search: Search, batch: Sequence[Trial], parts: Sequence[int], timed: bool) -> Iterator[Trial]:
+    """Candidates with what these parts gave them, each as soon as it is there; with the time up none is begun."""
+    begun: set[int] = set()
+
+    def sent() -> Iterator[Any]:
+        for at, trial in enumerate(batch):
+            if timed and time.perf_counter() > search.until and (search.trials or at):
+                search.late = True
+                return
+            begun.add(at)
+            for part in parts:
+                yield delayed(_tagged)(at, part, *search.subject.task(trial.params if trial.round else {}, part))
+
+    fits: dict[int, dict[int, Fit]] = {}
+    for at, part, fit in parallel(search.n_jobs)(sent()):
+        fits.setdefault(at, {})[part] = fit
+        if len(fits[at]) == len(parts):
+            yield _with(search, batch[at], [fits[at][p] for p in parts])
+
+
+def parallel(n_jobs: int | None) -> Any:
+    """joblib, giving back what is done as it is done, where its version and its backend can."""
+    try:
+        return Parallel(n_jobs=n_jobs, return_as="generator_unordered")
+    except (TypeError, ValueError):
+        return Parallel(n_jobs=n_jobs)
+
+
+def _tagged(at: int, part: int, work: Any, *arguments: Any) -> tuple[int, int, Fit]:
+    return at, part, work(*arguments)
+
+
+def _with(search: Search, trial: Trial, fits: Sequence[Fit]) -> Trial:
+    """A candidate with the outcome of one stage."""
+    errors = [fit.error for fit in fits if fit.error]
+    new = tuple(score for fit in fits for score in fit.scores)
+    scores = (*trial.scores, *new) if isinstance(search.subject, Folded) else new
+    value = search.subject.value(scores)
+    told = f"{errors[0]} (in {len(errors)} of {len(fits)} folds)" if errors and len(fits) > 1 else errors[0] if errors else ""
+    return replace(trial, scores=scores, path=(*trial.path, value), score=NAN if told else value, error=told,
+                   seconds=trial.seconds + sum(fit.seconds for fit in fits))
+
+
+def _judged(search: Search, trial: Trial, last: bool) -> Trial:
+    """Stopped, where its outcome so far leaves no hope; failed, where no part has a score."""
+    if trial.error:
+        return trial
+    if last:
+        undefined = f"{search.subject.label} is undefined in every fold"
+        return trial if np.isfinite(trial.score) else replace(trial, error=undefined)
+    ahead = prospect(search, trial)
+    if ahead is None or trial.round == 0:
+        return trial
+    likely, high, best = ahead
+    if high >= best:
+        return trial
+    stage, count = len(trial.path), len(search.subject.stages)
+    after = f"{len(trial.scores)} folds" if isinstance(search.subject, Folded) else f"stage {stage} of {count}"
+    return replace(trial, score=search.sign * likely, stopped=f"stopped after {after}: {SURE:.1%} sure not to be the best")
+
+
+def prospect(search: Search, trial: Trial) -> tuple[float, float, float] | None:
+    """(likely final score, its upper bound, the best so far), higher is better; None where too little is known.
+
+    From the trials that went to their end, the better half: what such trials still gained after this stage. One more of their
+    kind lies below the upper bound of the prediction interval (t) with the probability that `SURE` says. Races of this kind:
+    Maron & Moore (1994), Birattari et al. (2002).
+    """
+    stage, parts = len(trial.path) - 1, len(search.subject.stages)
+    whole = ranked_of([t for t in search.trials if len(t.path) == parts], search.sign)
+    half = whole[:max(FINISHED, len(whole) // 2)]
+    if len(half) < FINISHED or not np.isfinite(trial.path[stage]):
         return None
-    problem, count = asked.problem, 2 * int(cv) + (asked.times is not None)  # an odd number shares no border in time
-    found = make_folds(problem.X, problem.y, task=problem.task, cv=count, groups=asked.groups, times=asked.times,
-                       seed=(seed + 1) % 2**32)
-    return replace(found, how=f"fresh: {found.how}") if len(found.pairs) > 1 else None
+    if isinstance(search.subject, Folded):
+        gain, apart, free = _gain_of_folds(np.array([t.scores for t in half]), len(trial.scores))
+    else:
+        later = np.array([t.path[-1] - t.path[stage] for t in half])
+        gain, apart, free = float(later.mean()), float(later.std(ddof=1)), len(later) - 1
+    if not np.isfinite(gain + apart):
+        return None
+    apart = max(apart, 0.25 * float(np.std([t.score for t in half])))  # a few that agree prove little
+    likely = search.sign * (trial.path[stage] + gain)
+    reach = float(stats.t.ppf(SURE, free)) * apart * np.sqrt(1 + 1 / len(half))
+    return likely, likely + reach, search.sign * whole[0].score
 
 
-@dataclass(frozen=True)
-class Gain:
-    """How much better the best candidate is than the estimator as given, on what neither was chosen by."""
+def _gain_of_folds(scores: np.ndarray, first: int) -> tuple[float, float, int]:
+    """How much the mean over all folds lies above that over the first ones, its spread, and the degrees of freedom.
 
-    best: float
-    default: float
-    value: float = NAN  # best - default, positive when the best is better
-    low: float = NAN
-    high: float = NAN
-    p: float = NAN
-    n: int = 0  # different rows
-    how: str = ""
-    error: str = ""
+    Scores are taken as candidate + fold + chance, of which the last is what another candidate may differ by.
+    """
+    trials, folds = scores.shape
+    chance = scores - scores.mean(axis=1, keepdims=True) - scores.mean(axis=0) + scores.mean()
+    free = (trials - 1) * (folds - 1)
+    variance = float((chance ** 2).sum()) / free * (1 / first - 1 / folds)
+    return float(scores.mean() - scores[:, :first].mean()), float(np.sqrt(variance)), free
 
 
-def on_folds(search: Search, params: Mapping[str, Any], folds: Folds) -> Gain:
-    """The best against the estimator as given, fold by fold."""
-    bar = tqdm(total=2 * len(folds.pairs), desc="confirmation", unit="fit", delay=2, leave=False)
-    with bar:
-        default, best = try_all(search, [{}, params], folds, -1, bar)
-    sign, error = search.problem.metric.sign, best.error or default.error
-    if error:
-        return Gain(best.score, default.score, n=folds.n, how=folds.how, error=error)
-    found = paired_difference(sign * np.array(best.scores), sign * np.array(default.scores), test_ratio=folds.test_ratio)
-    return Gain(best.score, default.score, *found, n=folds.n, how=folds.how)
+def _keep(search: Search, trial: Trial) -> None:
+    if search.log is not None:
+        search.log.add({"trial": trial.number, "round": trial.round, "params": described(trial.params), "point": trial.point,
+                        "scores": _null(trial.scores), "path": _null(trial.path), "score": _null((trial.score,))[0],
+                        "seconds": round(trial.seconds, 6), "error": trial.error, "stopped": trial.stopped})
 
 
-def on_rows(search: Search, params: Mapping[str, Any], side: Side) -> Gain:
-    """The best against the estimator as given, both fitted on all rows of the search, on rows that were held out."""
-    problem, how = search.problem, "rows that were held out"
-    X, y = problem.X, problem.y
-    answers, metric = [], problem.metric
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")
-        for chosen in ({}, params):
-            model = clone(search.estimator, safe=False)
-            if chosen:
-                model.set_params(**{name: clone(value, safe=False) for name, value in chosen.items()})
-            fitted = seeded(model, search.seed).fit(X, y)
-            model = fitted if hasattr(fitted, "predict") else model
-            answers.append(predict_with(model, side.X, task=problem.task, classes=problem.classes or None,
-                                        positive=problem.positive))
-    default, best = (metric.score(side.y, said) for said in answers)
-    value = metric.sign * (best - default)
-    if metric.function is not None or not np.isfinite(value):
-        error = "" if np.isfinite(value) else f"{metric.label} is undefined on the {side.n:,} rows that were held out"
-        return Gain(best, default, value, n=side.n, how=how, error=error)
-    codes = np.arange(side.n) if side.groups is None else np.unique(pd.factorize(side.groups)[0], return_inverse=True)[1]
-    first, second = (metric.rows(side.y, said) for said in answers)
-    before, after = codes[first.order], codes[second.order]
-    drawn = resampled(lambda w: metric.sign * (second.compute(w[:, after]) - first.compute(w[:, before])), int(codes.max()) + 1,
-                      DRAWS, search.seed)
-    drawn = drawn[np.isfinite(drawn)]
-    if len(drawn) < DRAWS / 2:
-        return Gain(best, default, value, n=side.n, how=how)
-    low, high = quantiles(drawn, int(codes.max()) + 1, 0.95)
-    p = min(1.0, 2 * (1 + min((drawn <= 0).sum(), (drawn >= 0).sum())) / (1 + len(drawn)))
-    return Gain(best, default, value, min(low, value), max(high, value), float(p), side.n, how)
+def _null(values: Sequence[float]) -> list[float | None]:
+    """JSON knows finite numbers only."""
+    return [float(value) if np.isfinite(value) else None for value in values]
+
+
+def _read(trial: Trial, line: Mapping[str, Any]) -> Trial:
+    """A trial with the outcome that the log holds."""
+    scores, path, (score,) = (tuple(NAN if v is None else float(v) for v in values)
+                              for values in (line["scores"], line["path"], [line["score"]]))
+    return replace(trial, scores=scores, path=path, score=score, seconds=float(line["seconds"]), error=str(line["error"]),
+                   stopped=str(line["stopped"]))
+
+
+def _nothing(search: Search) -> BadInputError:
+    first = next((trial.error for trial in search.trials if trial.error), "no time to try any")
+    told = f"Got {len(search.trials)} that failed, the first with {first}."
+    if isinstance(search.subject, Folded):
+        return BadInputError(f"`estimator` must fit with at least one candidate. {told} For tables that are not all numbers put "
+                             "prepare(X) before it.")
+    return BadInputError(f"`estimator` must give a score with at least one candidate. {told} Call the function once by hand.")
+
+
+def described(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters as a report can hold them."""
+    return {name: value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
+            for name, value in params.items()}

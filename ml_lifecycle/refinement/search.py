@@ -6,8 +6,9 @@
 __all__ = ['SearchReport', 'coarse_to_fine', 'Space', 'default_space']
 
 # %% ../../nbs/refinement/search.ipynb #0f21c46e
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -20,7 +21,13 @@ from ..foundation.errors import BadInputError
 from ..foundation.intervals import fold_interval
 from ..foundation.metrics import Scored
 from ..foundation.report import Report, made_with
-from . import _breakdown_model, _search_draw, _search_findings, _search_run, _search_space
+from . import _breakdown_model, _search_confirm, _search_draw, _search_findings
+from ._search_log import Log, mark_of, steady, words_of
+from ._search_matter import shares as shares_of
+from ._search_rounds import shrunk
+from ._search_run import Search, described, ranked_of, run, seen_of
+from ._search_space import read_space
+from ._search_subject import Folded, read_function
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,22 +43,24 @@ class SearchReport(Scored, Report):
     columns: ClassVar[Mapping[str, str]] = _search_findings.WithParameters({
         "trial": "number of the candidate; 0 is the estimator as given",
         "round": "round that it was drawn in; 0 for the estimator as given",
-        "score": "mean over the folds, in the unit of the metric; missing when it failed",
+        "score": "mean over the folds, in the unit of the metric; missing when it failed; where it was stopped early, what it "
+                 "would probably have been",
         "low": "lower end of the 95 % interval (corrected resampled t), of this candidate taken alone",
         "high": "upper end of the 95 % interval",
-        "seconds": "seconds to fit and score it on all folds",
-        "note": "what failed",
+        "seconds": "seconds to fit and score it on the folds that it was tried on",
+        "note": "what failed, or why it was stopped early",
     })
 
     best_params: dict[str, Any]  # parameter -> value of the best candidate
     best_score: float  # its mean over the folds of the search; optimistic, since it was chosen by it
-    default_score: float  # of the estimator as given, over the same folds
+    default_score: float | None  # of the estimator as given, over the same folds; None with a function
     best_trial: int  # its number
     confirmed: bool | None  # True: shown to be better on fresh folds or rows; False: it is not; None: cannot tell
     gain: tuple[float, float, float] | None  # how much better, with its interval, on what it was not chosen by; None: no better
     fresh_score: float | None  # of the best, on what it was not chosen by
     ranges: dict[str, tuple[Any, ...]]  # parameter -> (low, high) of each round
-    n: int  # different rows that were scored
+    importance: dict[str, tuple[float, float, float, float]]  # parameter -> (share of the differences, low, high, p); may be empty
+    n: int | None  # different rows that were scored; None with a function
     how: str  # how the folds were made
 
     @property
@@ -71,58 +80,122 @@ class SearchReport(Scored, Report):
     def _draw(self, ax: "Axes") -> None:
         _search_draw.draw_rounds(ax, self.frame, self.label, self.greater_is_better, self.best_trial)
 
-# %% ../../nbs/refinement/search.ipynb #35af421f
+# %% ../../nbs/refinement/search.ipynb #cec4b7aa
 def coarse_to_fine(
-    estimator: Any,  # unfitted, with `fit`, `predict`, `get_params` and `set_params`; stays as it is
-    space: Mapping[str, Any],  # parameter -> (low, high), (low, high, "log"), list of options, or distribution of scipy.stats
-    X: Any,  # features of shape (n, columns), or a Dataset when `y` is left out
+    estimator: Any,  # unfitted, which stays as it is; or a function: params -> score, or (params, effort up to 1) -> score
+    space: Any,  # parameter -> (low, high), (low, high, "log"), options, law of scipy.stats, {option: space}; or several spaces
+    X: Any = None,  # features of shape (n, columns), or a Dataset when `y` is left out; nothing with a function
     y: Any = None,  # the target, length n
     *,
     metric: Any = None,  # name of a metric; None: ROC AUC with two classes, balanced accuracy with more, RMSE for numbers
     budget: int = 60,  # candidates, the estimator as given included; 2 or more
-    rounds: int = 3,  # rounds, 1 or more; the first one looks everywhere and has half of the candidates
+    rounds: int = 3,  # rounds, 1 or more; the first one looks everywhere and has about a quarter of the candidates
     cv: Any = 5,  # folds: a number, a splitter, or pairs of positions; the same for every candidate
     time: Any = None,  # column, or one value a row: training rows lie strictly before test rows
     groups: Any = None,  # column, or one value a row: rows of one group never stand on both sides of a fold
     confirm: Any = None,  # (X, y) or a Dataset of held-out rows to compare on; None: fresh folds; False: no comparison
     task: str | None = None,  # "classification" or "regression"; None: told from the target
     positive: Any = None,  # the positive label of two
-    n_jobs: int | None = None,  # processes (joblib)
+    greater_is_better: bool | None = None,  # of the score of a function; None: as the metric that is named, else True
+    early: bool = True,  # stop candidates that can no longer become the best
+    seconds: float | None = None,  # time after which no further candidate is begun
+    log: Any = None,  # path of a file that keeps each finished candidate; a search that was stopped goes on from there
+    n_jobs: int | None = None,  # processes (joblib); the result is the same for any number
     seed: int = 0,  # 0 to 2**32 - 1, of folds, draws and random states that are left open
 ) -> SearchReport:  # raises BadInputError or UnknownNameError before any work
     """Search for better parameters round by round, and say whether they are better than those that were given.
 
-    Bergstra & Bengio (2012, JMLR 13) for random candidates. Ranges are those of the best 15 % of the candidates so far, with
-    a margin; a fifth of every later round is still drawn from the whole space.
+    Random candidates (Bergstra & Bengio 2012, JMLR 13), spread evenly in the first round (Sobol). Later rounds draw in a
+    region around the best, by scores that are smoothed over neighbours, and anywhere, and try what has the highest expected
+    improvement (Jones, Schonlau & Welch 1998; trust regions: Eriksson et al. 2019); one in seven is drawn from the whole
+    space whatever was seen. Candidates without hope are stopped (racing: Maron & Moore 1994).
     """
-    seed, n_jobs = _edge.seed_of(seed), _edge.jobs_of(n_jobs)
-    axes = _search_space.read_space(space, _params_of(estimator))
+    start, seed, n_jobs = perf_counter(), _edge.seed_of(seed), _edge.jobs_of(n_jobs)
+    limit = _edge.limit_of(seconds)
+    _checked(budget, rounds, early)
+    fitted = _is_estimator(estimator)
+    axes = read_space(space, _params_of(estimator) if fitted else None)
+    side = _held_out(confirm)
+    with undisturbed():
+        subject = _on_folds(estimator, X, y, seed, early, metric=metric, task=task, groups=groups, time=time, positive=positive,
+                            cv=cv) if fitted else _by_function(estimator, X, y, seed, early, metric, greater_is_better)
+        search = Search(subject, axes, seed, n_jobs, int(budget), int(rounds), start + limit if limit else np.inf)
+        search.log = _log(log, search) if log is not None else None
+        planner = run(search)
+        gain = _gain(search, side, cv) if fitted and confirm is not False else None
+        shares = shares_of(search.space, *seen_of(search), seed)
+        findings = _search_findings.all_findings(search, gain, shares)
+    made = made_with(metric=_metric_of(search)[0], budget=budget, rounds=rounds, seed=seed, space=_told(space), early=early,
+                     cv=cv if isinstance(cv, int) else "as given", seconds=limit)
+    return _reported(search, planner, findings, shares, made)
+
+
+def _checked(budget: Any, rounds: Any, early: Any) -> None:
     for name, value, least in (("budget", budget, 2), ("rounds", rounds, 1)):
         if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
             raise BadInputError(f"`{name}` must be a whole number from {least}. Got {value!r}. Try {name}={max(least, 3)}.")
-    asked = _entries.pose(X, y, metric=metric, task=task, groups=groups, time=time, positive=positive)
-    asked = replace(asked, problem=replace(asked.problem, X=_as_given(X, asked.problem.X)))
-    side = _held_out(confirm)
-    with undisturbed():
-        folds = make_folds(asked.problem.X, asked.problem.y, task=asked.problem.task, cv=cv, groups=asked.groups,
-                           times=asked.times, seed=seed)
-        search = _search_run.Search(estimator, axes, asked, folds, seed, n_jobs)
-        trials = _search_run.run(search, int(budget), int(rounds))
-        gain = None if confirm is False else _gain(search, trials, side, cv)
-        findings = _search_findings.all_findings(search, trials, gain, int(budget))
-    params = made_with(metric=asked.problem.metric.name, task=asked.problem.task, budget=budget, rounds=rounds, seed=seed,
-                       space={k: str(v) for k, v in space.items()}, cv=cv if isinstance(cv, int) else folds.how)
-    return _reported(search, trials, findings, params)
+    if not isinstance(early, (bool, np.bool_)):
+        raise BadInputError(f"`early` must be True or False. Got {early!r:.60}. Write early=False to try each one to its end.")
 
 
-def _params_of(estimator: Any) -> Mapping[str, Any]:
+def _is_estimator(estimator: Any) -> bool:
     if isinstance(estimator, type):
         raise BadInputError(f"`estimator` must be an object, not its class. Got {estimator.__name__}. "
                             f"Write {estimator.__name__}().")
-    if not all(hasattr(estimator, name) for name in ("fit", "predict", "get_params", "set_params")):
-        raise BadInputError(f"`estimator` must have `fit`, `predict`, `get_params` and `set_params`. Got {estimator!r:.80}.")
+    if hasattr(estimator, "fit") or not callable(estimator):
+        if not all(hasattr(estimator, name) for name in ("fit", "predict", "get_params", "set_params")):
+            raise BadInputError("`estimator` must have `fit`, `predict`, `get_params` and `set_params`, or be a function that "
+                                f"takes parameters and gives a score. Got {estimator!r:.80}.")
+        return True
+    return False
+
+
+def _told(space: Any) -> Any:
+    return {str(k): str(v) for k, v in space.items()} if isinstance(space, Mapping) else [str(part) for part in space]
+
+
+def _params_of(estimator: Any) -> Mapping[str, Any]:
     found: Mapping[str, Any] = estimator.get_params()
     return found
+
+
+def _on_folds(estimator: Any, X: Any, y: Any, seed: int, early: bool, *, cv: Any, **more: Any) -> Any:
+    """The estimator on its folds."""
+    if X is None:
+        raise BadInputError("`X` must hold the features, or a Dataset, where an estimator is searched. Got None. "
+                            "Write coarse_to_fine(model, space, X, y).")
+    asked = _entries.pose(X, y, **more)
+    asked = replace(asked, problem=replace(asked.problem, X=_as_given(X, asked.problem.X)))
+    folds = make_folds(asked.problem.X, asked.problem.y, task=asked.problem.task, cv=cv, groups=asked.groups,
+                       times=asked.times, seed=seed)
+    return Folded(estimator, asked, folds, seed, bool(early))
+
+
+def _by_function(function: Any, X: Any, y: Any, seed: int, early: bool, metric: Any, better: Any) -> Any:
+    """The function that trains and scores by itself."""
+    if X is not None or y is not None:
+        raise BadInputError("`X` and `y` must be left out where a function gives the score. Got "
+                            f"{type(X if X is not None else y).__name__}. Let the function hold its data.")
+    return read_function(function, seed, metric, better, bool(early))
+
+
+def _log(path: Any, search: Any) -> Any:
+    """The log, which belongs to one search: the same space, seed, folds and data."""
+    about = {"space": words_of(search.space), "seed": search.seed, "metric": _metric_of(search)[0], "early": search.subject.race}
+    if isinstance(search.subject, Folded):
+        problem, folds = search.subject.asked.problem, search.subject.folds
+        about["data"] = mark_of(problem.X, problem.y)
+        about["folds"] = mark_of(*(test for _, test in folds.pairs))
+        about["estimator"] = steady(search.subject.estimator)
+    return Log(path, about)
+
+
+def _metric_of(search: Any) -> tuple[str, bool]:
+    """Name and direction of the score."""
+    if isinstance(search.subject, Folded):
+        metric = search.subject.asked.problem.metric
+        return metric.name, metric.greater_is_better
+    return search.subject.metric, search.sign > 0
 
 
 def _as_given(X: Any, table: Any) -> Any:
@@ -137,49 +210,60 @@ def _held_out(confirm: Any) -> Any:
     return _breakdown_model.side_of(confirm, "confirm")
 
 
-def _gain(search: Any, trials: Sequence[Any], side: Any, cv: Any) -> Any:
+def _gain(search: Any, side: Any, cv: Any) -> Any:
     """The best against the estimator as given on what had no part in the choice; None where there is no such thing."""
-    best = _search_run.ranked_of(trials, search.problem.metric.sign)[0]
-    if best is trials[0] or trials[0].error:
+    given, best = search.trials[0], ranked_of(search.trials, search.sign)[0]
+    if best is given or given.error:
         return None
     if side is not None:
-        return _search_run.on_rows(search, best.params, side)
-    fresh = _search_run.fresh_folds(search.asked, cv, search.folds, search.seed)
-    return None if fresh is None else _search_run.on_folds(search, best.params, fresh)
+        return _search_confirm.on_rows(search, best.params, side)
+    fresh = _search_confirm.fresh_folds(search.folded.asked, cv, search.folded.folds, search.seed)
+    return None if fresh is None else _search_confirm.on_folds(search, best.params, fresh)
 
 # %% ../../nbs/refinement/search.ipynb #bd845a21
 _OWN = ("trial", "round", "score", "low", "high", "seconds", "note")
 
 
-def _cell(value: Any) -> Any:
-    return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
-
-
-def _frame(search: Any, trials: Sequence[Any]) -> pd.DataFrame:
-    metric, ratio = search.problem.metric, search.folds.test_ratio
-    spans = [fold_interval(t.scores, test_ratio=ratio, bounds=(metric.low, metric.high)) if not t.error else (np.nan,) * 3
-             for t in trials]
+def _frame(search: Any) -> pd.DataFrame:
+    trials, rows = search.trials, [described(trial.params) for trial in search.trials]
     columns: dict[str, Any] = {"trial": range(len(trials)), "round": [t.round for t in trials]}
-    for axis in search.axes:
-        name = f"parameter {axis.name}" if axis.name in _OWN else axis.name
-        columns[name] = [_cell(t.params[axis.name]) for t in trials]
-    return pd.DataFrame({**columns, "score": [t.score for t in trials], "low": [s[1] for s in spans],
-                         "high": [s[2] for s in spans], "seconds": [t.seconds for t in trials], "note": [t.error for t in trials]})
+    for name in search.space.names:
+        columns[f"parameter {name}" if name in _OWN else name] = [row.get(name) for row in rows]
+    spans = [_span(search, trial) for trial in trials]
+    return pd.DataFrame({**columns, "score": [t.score for t in trials], "low": [s[0] for s in spans],
+                         "high": [s[1] for s in spans], "seconds": [t.seconds for t in trials],
+                         "note": [t.error or t.stopped for t in trials]})
 
 
-def _reported(search: Any, trials: Sequence[Any], findings: Any, params: dict[str, Any]) -> SearchReport:
-    best = _search_run.ranked_of(trials, search.problem.metric.sign)[0]
+def _span(search: Any, trial: Any) -> tuple[float, float]:
+    if not trial.whole or len(trial.scores) < 2:
+        return np.nan, np.nan
+    if not isinstance(search.subject, Folded):
+        found = fold_interval(trial.scores, test_ratio=1 / (len(trial.scores) - 1))
+        return found.low, found.high
+    metric = search.subject.asked.problem.metric
+    found = fold_interval(trial.scores, test_ratio=search.subject.folds.test_ratio, bounds=(metric.low, metric.high))
+    return found.low, found.high
+
+
+def _reported(search: Any, planner: Any, findings: Any, shares: Any, params: dict[str, Any]) -> SearchReport:
+    trials, best = search.trials, ranked_of(search.trials, search.sign)[0]
     first = next(f for f in findings if f.code == "SEA001")
-    told = first.evidence
+    told, given = first.evidence, trials[0] if isinstance(search.subject, Folded) else None
     gain = (told["difference"], told["low"], told["high"]) if "difference" in told else None
-    shown = None if first.undecided else first.severity == "passed" and best is not trials[0] and not told.get("keep")
-    spans = [_search_space.shrunk(region, search.axes) for region in search.regions]
+    better = None
+    if given is not None and not first.undecided:
+        better = first.severity == "passed" and best is not given and not told.get("keep")
+    spans = [shrunk(region, search.space) for region in planner.regions]
+    folds = search.subject.folds if given is not None else None
+    metric, greater = _metric_of(search)
     return SearchReport(
-        frame=_frame(search, trials), findings=findings, params=params, best_params=dict(best.params), best_score=best.score,
-        default_score=trials[0].score, best_trial=next(i for i, t in enumerate(trials) if t is best), confirmed=shown, gain=gain,
-        fresh_score=told.get("best"), metric=search.problem.metric.name, n=search.folds.n, how=search.folds.how,
-        greater_is_better=search.problem.metric.greater_is_better,
-        ranges={name: tuple(span[name] for span in spans) for name in (spans[0] if spans else {})})
+        frame=_frame(search), findings=findings, params=params, best_params=dict(best.params), best_score=best.score,
+        default_score=given.score if given else None, best_trial=next(i for i, t in enumerate(trials) if t is best),
+        confirmed=better, gain=gain, fresh_score=told.get("best") if given else None, metric=metric, greater_is_better=greater,
+        n=folds.n if folds else None, how=folds.how if folds else "as the function scores",
+        ranges={name: tuple(span[name] for span in spans) for name in (spans[0] if spans else {})},
+        importance={share.name: (share.share, share.low, share.high, share.p) for share in shares})
 
 # %% ../../nbs/refinement/search.ipynb #f6d736e2
 class Space(dict[str, Any]):
