@@ -5,12 +5,20 @@ from typing import Any
 
 import numpy as np
 
+from ..foundation._random import undisturbed
 from ..foundation.exercises import exercise
 from ..foundation.intervals import wilson
 from ..foundation.metrics import Predictions
+from ..foundation.seed import set_seed
+from .again import reproducible
 from .breakdown import ErrorBreakdown
+from .clusters import ErrorClusters
+from .explore import ErrorReview
+from .irreducible import irreducible_error
 from .search import SearchReport
+from .training import diagnose_training
 
+LEARNED = 0.8  # share of the validation digits that a network knows which has learned; a tenth is luck
 FAR = 3.0  # absolute errors of numbers beyond so many times the median are errors
 
 
@@ -34,9 +42,9 @@ def variance_by_hand(attempt: float, *, report: ErrorBreakdown) -> str | None:
 
 
 @exercise("4.2",
-          "Read the description of the largest cluster: it is a condition on columns.",
+          "Read the first slice of `revealed`: it is a condition on columns.",
           "A function that takes X and returns one True or False a row, such as where a column equals a value.",
-          "def fails(X): return X[column] == value, with the column and the value of the description")
+          "def fails(X): return X[column] == value, with the column and the value of the slice; or revealed.mask(1, X).")
 def failing_region(attempt: Callable[[Any], Any], *, X: Any, y: Any, answers: Predictions) -> str | None:
     """Inside of the attempt's region the model errs more often than outside, beyond what luck explains."""
     wrong = _wrong(np.asarray(y), answers)
@@ -71,3 +79,81 @@ def inside_the_noise(attempt: int, *, report: SearchReport) -> str | None:
     right = int(((frame["low"] <= report.best_score) & (report.best_score <= frame["high"])).sum())
     given = int(attempt)
     return None if given == right else f"{given} is too {'many' if given > right else 'few'}"
+
+
+@exercise("4.4",
+          "The diagnosis names what the model does at validation, and when it happens.",
+          "Dropout and batch normalization behave differently in training and at validation; the loop says which it is.",
+          "model.train() before the training batches of every epoch, model.eval() before the validation batches.")
+def sound_loop(attempt: Callable[..., Any], *, make: Callable[[int], tuple[Any, ...]] | None) -> str | None:
+    """Under the attempt's loop the diagnosis finds no issue, and the network learns."""
+    if make is None:
+        return "PyTorch is not installed here, so there is nothing to train"
+    import torch
+
+    model, loader, loss_fn, optimizer, val_loader = make(0)
+    report = diagnose_training(model, loader, loss_fn, optimizer, val_loader=val_loader, loop=attempt)
+    found = next((f for f in report.findings if f.severity == "issue"), None)
+    if found is not None:
+        return f"the diagnosis still finds: {found.message}"
+    model.eval()
+    with torch.no_grad():
+        pairs = [(model(inputs).argmax(1), targets) for inputs, targets in val_loader]
+    right = float(torch.cat([said == targets for said, targets in pairs]).float().mean())
+    return None if right > LEARNED else f"after it the network knows only {right:.0%} of the validation pictures"
+
+
+@exercise("4.5",
+          "`reproducible` sets the seeds of Python, NumPy and PyTorch; which generator of NumPy hears of that?",
+          "np.random.default_rng() makes a generator of its own from the clock of the machine; np.random.permutation does not.",
+          "lambda: np.random.permutation(100)[:20]")
+def same_draw(attempt: Callable[[], Any], *, positions: int = 100) -> str | None:
+    """The attempt draws a fifth of the positions, the same under one seed and others under another."""
+    draws = {}
+
+    def draw() -> Any:
+        return np.sort(np.asarray(attempt()))
+
+    for seed in (0, 1):
+        report = reproducible(draw, seed=seed)
+        if report.same is not True:
+            return f"two runs with seed {seed} differ: {report.answer}"
+        with undisturbed():
+            set_seed(seed)
+            draws[seed] = draw()
+    first = draws[0]
+    if len(first) != positions // 5 or len(set(first.tolist())) != len(first) or not set(first.tolist()) <= set(range(positions)):
+        return f"{positions // 5} different positions from 0 to {positions - 1} are asked for; these are {first.tolist()[:25]}"
+    return "it draws the same under every seed" if np.array_equal(first, draws[1]) else None
+
+
+@exercise("4.6",
+          "Who has labelled a picture must not also elect the label that he is held against.",
+          "With three people, hold each against the others; or ask the helper that does so.",
+          "irreducible_error(ratings).value")
+def contradiction(attempt: float, *, ratings: Any) -> str | None:
+    """The attempt lies in the interval of what people contradict."""
+    known, given = irreducible_error(ratings), float(attempt)
+    among = 1 - np.mean([row.value_counts(normalize=True).iloc[0] for _, row in ratings.iterrows()])
+    if given <= among + 1e-6:
+        return f"{given:.1%} is too low: {among:.1%} contradict even the majority that they belong to themselves"
+    if known.low <= given <= known.high:
+        return None
+    return f"{given:.1%} is too {'low' if given < known.low else 'high'}: {known.low:.1%} to {known.high:.1%} would be believable"
+
+
+@exercise("4.7",
+          "Look at the examples: what do these rows have in common that the others have not?",
+          "review.assign(category, cluster=…) gives a cluster its category, `review.clusters` lists them.",
+          "for number in review.clusters['cluster']: review.assign('what is the matter', cluster=int(number))")
+def named_clusters(attempt: ErrorReview, *, clusters: ErrorClusters) -> str | None:
+    """Every cluster has a category in words."""
+    if not isinstance(attempt, ErrorReview):
+        return f"a review is asked for, this is of type {type(attempt).__name__}"
+    table = attempt.clusters
+    said = dict(zip(table["cluster"], table["category"]))
+    missing = [int(number) for number in clusters.frame["cluster"] if not str(said.get(number, "")).strip()]
+    if missing:
+        return f"cluster {missing[0]} has no category yet"
+    bare = [name for name in said.values() if not any(letter.isalpha() for letter in str(name).lower().replace("cluster", ""))]
+    return f"{bare[0]!r} says nothing about the rows" if bare else None
