@@ -32,7 +32,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name in _FOUNDATION:
         value = getattr(import_module(".foundation", __name__), name)
-    elif name == "foundation" or name in _STEPS:
+    elif name in ("foundation", "views") or name in _STEPS:
         value = import_module(f".{name}", __name__)
     elif name == "__version__":
         from importlib.metadata import version
@@ -45,4 +45,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_FOUNDATION, *_STEPS, "foundation", "__version__"])
+    return sorted([*globals(), *_FOUNDATION, *_STEPS, "foundation", "views", "__version__"])

@@ -4,6 +4,7 @@ import contextlib
 import importlib
 import importlib.util
 import os
+import shutil
 import sys
 from collections.abc import Callable, Generator
 from pathlib import Path
@@ -148,3 +149,16 @@ def report_samples() -> dict[str, Callable[[], Any]]:
     for path in Path(__file__).parent.glob("samples_*.py"):
         importlib.import_module(path.stem)
     return samples.SAMPLES
+
+
+@pytest.fixture
+def page():
+    """A page of Debian's chromium."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        pytest.skip("chromium is not installed")
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with sync_api.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        yield browser.new_page()
+        browser.close()

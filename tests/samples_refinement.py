@@ -89,3 +89,39 @@ def Reproducibility() -> Any:  # noqa: N802
     from ml_lifecycle.refinement.again import reproducible
 
     return reproducible(lambda: {EVIL: np.random.default_rng().normal(size=3), "$x_{$": EVIL})
+
+
+@sample
+def CollectionPlan() -> Any:  # noqa: N802
+    from ml_lifecycle.refinement.explore import ErrorReview
+    from ml_lifecycle.refinement.plan import collection_plan
+
+    review = ErrorReview(ErrorClusters())
+    review.assign(EVIL, cluster=0, note=EVIL)
+    return collection_plan(review, budget=10)
+
+
+@sample
+def TrainingDiagnosis() -> Any:  # noqa: N802
+    import torch
+    from torch import nn
+    from torch.utils.data import DataLoader, TensorDataset
+
+    from ml_lifecycle.refinement.training import diagnose_training
+
+    model = nn.Sequential()
+    model.add_module("$x_{$<b>", nn.Linear(3, 4))
+    model.add_module(EVIL.replace(".", "") or "evil", nn.Dropout(0.5))
+    model.add_module("out", nn.Linear(4, 2))
+    rows = TensorDataset(torch.arange(96.0).reshape(32, 3), torch.arange(32) % 2)
+    optimizer = torch.optim.SGD(model.parameters(), 1e-6)
+
+    def loop(model: Any, loader: Any, loss_fn: Any, optimizer: Any, val_loader: Any) -> None:
+        for _ in range(2):
+            for x, y in loader:
+                loss_fn(model(x), y).backward()
+                optimizer.step()
+            for x, y in val_loader:
+                loss_fn(model(x), y)
+    given = model, DataLoader(rows, 8), nn.CrossEntropyLoss(), optimizer
+    return diagnose_training(*given, val_loader=DataLoader(rows, 8), loop=loop, probe=False)

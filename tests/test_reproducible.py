@@ -332,4 +332,6 @@ def test_a_seeded_generator_and_the_ids_of_a_library_are_not_named():
         return make_pipeline(LogisticRegression(random_state=0)).fit(x[kept], x[kept, 0] > 20)
 
     found = next(f for f in reproducible(train).findings if f.code == "RPR003")
-    assert "default_rng()" in found.message and "RandomState" not in found.message and "make_pipeline" not in found.message
+    assert "default_rng()" in found.message
+    assert "RandomState" not in found.message
+    assert "make_pipeline" not in found.message

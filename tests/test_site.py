@@ -2,7 +2,6 @@
 
 import dataclasses
 import re
-import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -250,19 +249,6 @@ def test_standing(project):
 
 
 # in a browser --------------------------------------------------------------------------------------------------------
-
-@pytest.fixture
-def page():
-    """A page of Debian's chromium."""
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    if chromium is None:
-        pytest.skip("chromium is not installed")
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
-        yield browser.new_page()
-        browser.close()
-
 
 @pytest.mark.slow
 def test_no_page_is_wider_than_the_window(project, page):

@@ -239,3 +239,11 @@ def metric_named(name: Any) -> Metric | None:
         raise UnknownNameError(f"`metric` must be one of the known metrics. Got {name!r}. "
                                + did_you_mean(wanted, METRICS, noun="Metrics", most=20))
     return METRICS[wanted]
+
+
+def error_label(name: str) -> str:
+    """What errors of a metric are called in headings."""
+    found = METRICS.get(name)
+    if found is None:
+        return "Error"
+    return f"Error (1 − {found.label})" if found.greater_is_better and found.high == 1 else found.label

@@ -60,8 +60,8 @@ def _cluster(row: Any, errors: int) -> Finding:
     numbers = {"cluster": row.cluster, "size": row.size, "share": row.share, "rate": row.rate, "low": row.low, "high": row.high,
                "overall": row.overall, "n": row.rows, "p": row.p}
     return Finding("CLU001", "issue" if row.low > MOSTLY else "tip", said, numbers,
-                   NextStep("read rows of this cluster; then collect more of them, mend their labels, or give the model a feature "
-                            "that tells them apart", "data", "top_losses(X, y, pred)"))
+                   NextStep("read its examples and say what they have in common; then collect more of them, mend their labels, or "
+                            "give the model a feature that tells them apart", "data", "collection_plan(report)"))
 
 
 def draw(ax: "Axes", points: Sequence[tuple[float, float, int]], labels: Sequence[str]) -> None:

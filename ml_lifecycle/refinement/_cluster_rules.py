@@ -1,7 +1,8 @@
 """What sets the errors of a cluster apart from the correct rows, as conditions that a person can read."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -22,13 +23,14 @@ class Rule:
     """One condition on one column."""
 
     text: str
-    mask: np.ndarray  # of all rows
+    mask: np.ndarray  # of the rows that rules are chosen on
     column: str
+    meets: Callable[[Feature], np.ndarray]  # the same of other rows
     price: float = 0.0  # of F1
 
 
-def describe(features: Sequence[Feature], member: np.ndarray, right: np.ndarray) -> tuple[str, np.ndarray]:
-    """(conditions in words, rows that meet them): the few that best tell members from correct rows (F1, greedily)."""
+def describe(features: Sequence[Feature], member: np.ndarray, right: np.ndarray) -> tuple[list[Rule], float]:
+    """(conditions, how well they tell): the few that best tell members from correct rows (F1, greedily)."""
     rows = np.ones(len(member), dtype=bool)
     chosen: list[Rule] = []
     best = _f1(rows, member, right)
@@ -44,7 +46,13 @@ def describe(features: Sequence[Feature], member: np.ndarray, right: np.ndarray)
             break
         chosen.append(offered[i])
         rows, best = rows & offered[i].mask, score
-    return " and ".join(rule.text for rule in chosen), rows
+    return chosen, _f1(rows, member, right) if chosen else 0.0
+
+
+def met(rules: Sequence[Rule], features: Sequence[Feature]) -> np.ndarray:
+    """Which rows meet all conditions."""
+    by_name = {feature.name: feature for feature in features}
+    return np.logical_and.reduce([rule.meets(by_name[rule.column]) for rule in rules])
 
 
 def _tells(rows: np.ndarray, mask: np.ndarray, member: np.ndarray, right: np.ndarray) -> bool:
@@ -72,9 +80,31 @@ def _rules(feature: Feature, member: np.ndarray) -> list[Rule]:
         return _levels(feature, member)
     if feature.kind == "text":
         share = feature.values[member].mean(axis=0) - feature.values.mean(axis=0)
-        return [Rule(f"{feature.name} mentions {feature.levels[i]!r}", feature.values[:, i] > 0, feature.name)
+        return [_rule(feature, f"{feature.name} mentions {feature.levels[i]!r}", partial(_mentions, i))
                 for i in np.argsort(-share, kind="stable")[:8]]
     return _intervals(feature, member)
+
+
+def _rule(feature: Feature, text: str, meets: Callable[[Feature], np.ndarray], price: float = 0.0) -> Rule:
+    return Rule(text, meets(feature), feature.name, meets, price)
+
+
+def _mentions(word: int, feature: Feature) -> np.ndarray:
+    return np.asarray(feature.values[:, word] > 0)
+
+
+def _among(levels: Sequence[int], feature: Feature) -> np.ndarray:
+    return np.isin(feature.values, levels)
+
+
+def _absent(feature: Feature) -> np.ndarray:
+    return np.isnan(feature.values)
+
+
+def _between(low: float | None, high: float | None, feature: Feature) -> np.ndarray:
+    with np.errstate(invalid="ignore"):
+        return np.asarray((feature.values >= (-np.inf if low is None else low)) &
+                          (feature.values <= (np.inf if high is None else high)))
 
 
 def _levels(feature: Feature, member: np.ndarray) -> list[Rule]:
@@ -87,27 +117,24 @@ def _levels(feature: Feature, member: np.ndarray) -> list[Rule]:
         only_missing = many == 1 and feature.levels[order[0]] is None
         text = f"{feature.name} is missing" if only_missing else f"{feature.name} = {names[0]}" if many == 1 else \
             f"{feature.name} in ({', '.join(names)})"
-        found.append(Rule(text, np.isin(feature.values, order[:many]), feature.name))
+        found.append(_rule(feature, text, partial(_among, order[:many])))
     return found
 
 
 def _intervals(feature: Feature, member: np.ndarray) -> list[Rule]:
     values = feature.values
     gone = np.isnan(values)
-    found = [Rule(f"{feature.name} is missing", gone, feature.name)] if gone[member].mean() > 0.5 else []
+    found = [_rule(feature, f"{feature.name} is missing", _absent)] if gone[member].mean() > 0.5 else []
     inside = values[member & ~gone]
     if len(inside) < 2:
         return found
-    lows = [None, *dict.fromkeys(_bound(feature, float(np.quantile(inside, t)), inside, -1) for t in TAILS)]
-    highs = [None, *dict.fromkeys(_bound(feature, float(np.quantile(inside, 1 - t)), inside, 1) for t in TAILS)]
-    with np.errstate(invalid="ignore"):
-        above = [~gone if low is None else values >= low for low in lows]
-        below = [~gone if high is None else values <= high for high in highs]
-    for low, over in zip(lows, above):
-        for high, under in zip(highs, below):
+    lows = [None, *dict.fromkeys(_bound(feature, float(v), inside, -1) for v in np.quantile(inside, TAILS))]
+    highs = [None, *dict.fromkeys(_bound(feature, float(v), inside, 1) for v in np.quantile(inside, 1 - np.array(TAILS)))]
+    for low in lows:
+        for high in highs:
             if low is not None or high is not None:
                 price = SIDE * (low is not None and high is not None and low != high)
-                found.append(Rule(_text(feature, low, high), over & under, feature.name, price))
+                found.append(_rule(feature, _text(feature, low, high), partial(_between, low, high), price))
     return found
 
 

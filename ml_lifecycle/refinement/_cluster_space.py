@@ -1,7 +1,6 @@
 """A table as points: every column as numbers in which it counts once, and what rules can be said about it."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -29,47 +28,66 @@ class Feature:
     block: np.ndarray | None = None  # points of a text
     whole: bool = False  # numbers without fractions
     unit: str = "ns"  # of dates
+    scale: tuple[float, float, float] = (0.0, 1.0, 1.0)  # middle, spread, and size of what they make of numbers
 
-    def points(self) -> np.ndarray:
+    def points(self, rows: np.ndarray) -> np.ndarray:
         """Coordinates of shape (rows, d) in which two typical rows are about sqrt(2) apart."""
         if self.kind == "category":
-            used = np.zeros((len(self.values), max(1, len(self.levels))))
-            used[np.arange(len(used)), self.values] = 1.0
+            used = np.zeros((len(rows), max(1, len(self.levels))))
+            used[np.arange(len(used)), self.values[rows]] = 1.0
             return used * APART / np.sqrt(2)
         if self.block is not None:
-            size = np.sqrt(self.block.var(axis=0).sum())
-            return self.block / size if size > 0 else self.block
-        return _scaled(self.values)
+            return np.asarray(self.block[rows])
+        gone = np.isnan(self.values[rows])
+        z = np.where(gone, 0.0, _drawn_in(self.values[rows], self.scale)) / self.scale[2]
+        return np.column_stack([z, gone * 1.0]) if np.isnan(self.values).any() else z[:, None]
+
+    def at(self, rows: np.ndarray) -> "Feature":
+        """The same column of some rows."""
+        return replace(self, values=self.values[rows], block=None if self.block is None else self.block[rows])
 
 
-def _scaled(values: np.ndarray) -> np.ndarray:
-    """Numbers around their median in units of their spread, long tails drawn in; a flag where some are missing."""
-    gone = np.isnan(values)
-    known = values[~gone]
-    low, middle, high = np.quantile(known, [0.25, 0.5, 0.75]) if len(known) else (0.0, 0.0, 0.0)
-    spread = (high - low) / 1.349 or (float(known.std()) if len(known) else 0.0)
-    z = np.where(gone, 0.0, (values - middle) / (spread or 1.0))
-    z = 2 * np.arcsinh(z / 2)
-    size = z.std()
-    z = z / size if size > 0 else z * 0.0
-    return np.column_stack([z, gone * 1.0]) if gone.any() else z[:, None]
+def _drawn_in(values: np.ndarray, scale: tuple[float, float, float]) -> np.ndarray:
+    return np.asarray(2 * np.arcsinh((values - scale[0]) / scale[1] / 2))
+
+
+def _scale(values: np.ndarray) -> tuple[float, float, float]:
+    """Numbers around their median in units of their spread, long tails drawn in."""
+    known = values[~np.isnan(values)]
+    if not len(known):
+        return 0.0, 1.0, 1.0
+    low, middle, high = np.quantile(known, [0.25, 0.5, 0.75])
+    spread = float((high - low) / 1.349 or known.std() or 1.0)
+    z = np.zeros(len(values))
+    z[: len(known)] = _drawn_in(known, (float(middle), spread, 1.0))
+    return float(middle), spread, float(z.std()) or 1.0
 
 
 def features_of(table: pd.DataFrame, fit_rows: np.ndarray, seed: int) -> list[Feature]:
-    """Every column that varies; words and levels are those of `fit_rows`."""
+    """Every column that varies; scales, words and directions are those of `fit_rows`."""
     found: list[Feature] = []
     for name in table.columns[:MOST]:
         column = table[name]
         kind = _columns.kind_of(column)
         if kind == "number":
-            found.append(_number(str(name), _columns.numbers(column)))
+            found.append(number(str(name), _columns.numbers(column), fit_rows))
         elif kind == "date":
-            found += _dates(name, column)
+            found += _dates(name, column, fit_rows)
         elif kind == "category":
-            found.append(_category(str(name), column))
+            found.append(category(str(name), column))
         elif kind == "text":
             found.append(_text(str(name), column, fit_rows, seed))
-    return [feature for feature in found if _varies(feature)]
+    return [feature for feature in _apart(found) if _varies(feature)]
+
+
+def _apart(features: list[Feature]) -> list[Feature]:
+    """The same with distinct names: a column 1 and a column "1" are two."""
+    taken: dict[str, int] = {}
+    for i, feature in enumerate(features):
+        taken[feature.name] = taken.get(feature.name, 0) + 1
+        if taken[feature.name] > 1:
+            features[i] = replace(feature, name=f"{feature.name} ({taken[feature.name]})")
+    return features
 
 
 def _varies(feature: Feature) -> bool:
@@ -79,12 +97,15 @@ def _varies(feature: Feature) -> bool:
     return len(known) > 0 and (known.min() < known.max() or len(known) < len(feature.values))
 
 
-def _number(name: str, values: np.ndarray) -> Feature:
+def number(name: str, values: np.ndarray, fit_rows: np.ndarray) -> Feature:
+    """A column of numbers."""
     known = values[~np.isnan(values)]
-    return Feature(name, "number", values, whole=bool(len(known)) and bool((known == np.round(known)).all()))
+    return Feature(name, "number", values, whole=bool(len(known)) and bool((known == np.round(known)).all()),
+                   scale=_scale(values[fit_rows]))
 
 
-def _category(name: str, column: pd.Series) -> Feature:
+def category(name: str, column: pd.Series) -> Feature:
+    """A column of categories, the rare ones taken together."""
     gone = column.isna().to_numpy()
     texts = np.array(["" if g else str(v) for v, g in zip(column, gone)], dtype=object)
     texts[gone] = None
@@ -99,12 +120,13 @@ def _category(name: str, column: pd.Series) -> Feature:
     return Feature(name, "category", found.astype(int), (*kept, None) if gone.any() else tuple(kept))  # type: ignore[arg-type]
 
 
-def _dates(name: Any, column: pd.Series) -> list[Feature]:
+def _dates(name: Any, column: pd.Series, fit_rows: np.ndarray) -> list[Feature]:
     index = _columns.dates(column)
-    found = [Feature(str(name), "date", np.where(index.isna(), np.nan, index.asi8.astype(float)), unit=index.unit)]
+    stamps = np.where(index.isna(), np.nan, index.asi8.astype(float))
+    found = [Feature(str(name), "date", stamps, unit=index.unit, scale=_scale(stamps[fit_rows]))]
     parts = DateParts(elapsed=False).fit(column)
     values = parts.transform(column)
-    return found + [_number(f"{name}: {part.replace('_', ' ')}", values[:, i]) for i, part in enumerate(parts.parts_)]
+    return found + [number(f"{name}: {part.replace('_', ' ')}", values[:, i], fit_rows) for i, part in enumerate(parts.parts_)]
 
 
 def _text(name: str, column: pd.Series, fit_rows: np.ndarray, seed: int) -> Feature:
@@ -124,6 +146,7 @@ def _text(name: str, column: pd.Series, fit_rows: np.ndarray, seed: int) -> Feat
         weights.toarray()
     common = np.argsort(-np.asarray((weights[fit_rows] > 0).sum(axis=0)).ravel(), kind="stable")[:WORDS * 3]
     there = np.asarray((weights[:, common] > 0).todense())
+    block = block / (np.sqrt(block[fit_rows].var(axis=0).sum()) or 1.0)
     return Feature(name, "text", there, tuple(str(w) for w in words.get_feature_names_out()[common]), block)
 
 
@@ -168,8 +191,3 @@ def _words(there: np.ndarray, bad: np.ndarray) -> tuple[float, float]:
         p, apart = _counts(there[:, word].astype(int), bad, 2)
         best, far = (p, apart) if p < best else (best, far)
     return min(1.0, best * max(1, there.shape[1])), far
-
-
-def stacked(features: Sequence[Feature], weights: Sequence[float]) -> np.ndarray:
-    """The points of all rows in the columns that count, each with its weight."""
-    return np.hstack([feature.points() * weight for feature, weight in zip(features, weights)])

@@ -16,7 +16,7 @@ import pandas as pd
 from ..exploration import _edge
 from ..foundation._random import undisturbed
 from ..foundation.errors import BadInputError
-from ..foundation.metrics import METRICS, get_metric
+from ..foundation.metrics import get_metric
 from ..foundation.report import Finding, Report, made_with
 from . import _breakdown_draw, _breakdown_findings, _breakdown_floor, _breakdown_model, _breakdown_parts
 
@@ -52,10 +52,7 @@ class ErrorBreakdown(Report):
     @property
     def label(self) -> str:
         """What the error is, for headings."""
-        found = METRICS.get(self.metric)
-        if found is None:
-            return "Error"
-        return f"Error (1 − {found.label})" if found.greater_is_better and found.high == 1 else found.label
+        return _breakdown_parts.error_label(self.metric)
 
     @property
     def answer(self) -> str:

@@ -16,10 +16,10 @@ import pandas as pd
 from ..foundation._random import undisturbed
 from ..foundation._words import count, shown
 from ..foundation.errors import BadInputError, one_of
-from ..foundation.intervals import wilson
 from ..foundation.report import Report, made_with
-from . import _cluster_findings, _cluster_rules, _cluster_scan, _cluster_space
-from ._loss_answers import Answers, answers_of, seed_of
+from . import _cluster_findings, _cluster_judge, _cluster_scan, _cluster_views
+from ._cluster_groups import METHODS
+from ._loss_answers import Answers, answers_of, seed_of, whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,7 +36,8 @@ class ErrorClusters(Report):
         "cluster": "number, 0 for the largest",
         "size": "errors in it",
         "share": "of all errors, 0 to 1",
-        "description": "conditions on columns that set it apart from the correct rows",
+        "description": "conditions that set it apart from the correct rows",
+        "examples": "positions in X of the errors in its middle",
         "rows": "rows that meet the conditions",
         "rate": "share of them that are errors, 0 to 1",
         "low": "lower end of its 95 % interval (Wilson)",
@@ -67,17 +68,26 @@ class ErrorClusters(Report):
         return (f"{count(len(self.frame), 'cluster')} hold{'s' * (len(self.frame) == 1)} {share:.0%} of {self.errors:,} errors; "
                 f"the largest, {first['size']:,} errors, is where {first['description']}.")
 
+    @property
+    def prototypes(self) -> pd.DataFrame:
+        """The errors in the middle of each cluster: `cluster` and `row`, its position in X; the most typical first."""
+        pairs = [(cluster, int(row)) for cluster, rows in zip(self.frame["cluster"], self.frame["examples"])
+                 for row in str(rows).split(", ")]
+        return pd.DataFrame(pairs, columns=["cluster", "row"]).astype("int64")
+
     def _draw(self, ax: "Axes") -> None:
         _cluster_findings.draw(ax, self.points, list(self.frame["description"]))
 
 # %% ../../nbs/refinement/clusters.ipynb #266bb409
 def error_clusters(
-    X: Any,  # features of shape (n, columns): frame, array, sparse; or a Dataset, with y=None
+    X: Any,  # features of shape (n, columns): frame, array, sparse, texts; images; or a Dataset, with y=None
     y: Any,  # the truth, length n: labels or numbers
     pred_or_proba: Any,  # labels, values, probabilities of shape (n, classes) or of the positive label, or Predictions
     *,
     features: Any = None,  # names of columns to search in, or other features of the same rows, such as embeddings; None: all
-    method: str = "dbscan",  # how errors in dense places are grouped
+    model: Any = None,  # a torch model that takes X: errors are searched in what comes into its last layer
+    method: str = "dbscan",  # how errors in dense places are grouped: "dbscan", "hdbscan" or "kmeans"
+    n_clusters: int | None = None,  # of "kmeans", from 1; None: as many as the gap statistic says
     threshold: float | None = None,  # absolute error that counts in regression; None: median + 3 x median deviation
     task: str | None = None,  # "classification" or "regression"; None: told from `y`
     classes: Sequence[Any] | None = None,  # the label of each column of probabilities
@@ -85,34 +95,21 @@ def error_clusters(
     seed: int = 0,  # of samples and permutations, 0 to 2**32 - 1
 ) -> ErrorClusters:  # raises BadInputError or UnknownNameError before any work
     """Find groups of errors that are denser than the correct answers, and say what sets them apart."""
-    one_of(method, ("dbscan",), "method", noun="Methods")
-    seed = seed_of(seed)
+    one_of(method, METHODS, "method", noun="Methods")
+    seed, wanted = seed_of(seed), None if n_clusters is None else whole(n_clusters, "n_clusters", 1)
+    if wanted and method != "kmeans":
+        raise BadInputError(f"`n_clusters` must be None for method={method!r}, which finds the number. Got {wanted}. "
+                            "Choose method='kmeans'.")
     if threshold is not None and (isinstance(threshold, bool) or not isinstance(threshold, (int, float)) or not threshold > 0):
         raise BadInputError(f"`threshold` must be an absolute error above 0. Got {shown(threshold)}.")
     answers = answers_of(X, y, pred_or_proba, task=task, classes=classes, positive=positive)
-    table = _searched(answers, features)
-    limit = None if answers.task == "classification" else _limit(answers, threshold)
-    wrong = answers.wrong if limit is None else answers.loss("absolute_error") > limit
-    params = made_with(method=method, task=answers.task, threshold=limit, seed=seed, columns=[str(c) for c in table.columns[:50]])
-    skipped = _pointless(wrong, answers.task)
     with undisturbed(), np.errstate(all="ignore"):
-        return _report(table, wrong, limit, skipped, params, seed)
-
-
-def _searched(answers: Answers, features: Any) -> pd.DataFrame:
-    """The columns to search in."""
-    if features is None:
-        return answers.table
-    if isinstance(features, str) or (isinstance(features, (list, tuple)) and np.ndim(features) == 1 and len(features)
-                                     and all(pd.api.types.is_hashable(name) for name in features)):
-        names = [features] if isinstance(features, str) else list(features)
-        for name in names:
-            one_of(name, answers.table.columns, "features", noun="Columns")
-        return answers.table[list(dict.fromkeys(names))]
-    if np.ndim(features) != 2 or len(features) != len(answers):
-        raise BadInputError(f"`features` must be names of columns, or a table of one row for each of the {len(answers):,} rows. "
-                            f"Got shape {np.shape(features)}.")
-    return answers_of(features, np.zeros(len(answers)), np.zeros(len(answers)), task="regression").table
+        source = _cluster_views.given(answers, X, features, model)
+        limit = None if answers.task == "classification" else _limit(answers, threshold)
+        wrong = answers.wrong if limit is None else answers.loss("absolute_error") > limit
+        params = made_with(method=method, n_clusters=wanted, task=answers.task, threshold=limit, seed=seed,
+                           columns=[str(c) for c in source.table.columns[:50]])
+        return _report(source, answers, wrong, limit, params)
 
 
 def _limit(answers: Answers, asked: float | None) -> float:
@@ -134,74 +131,59 @@ def _pointless(wrong: np.ndarray, task: str) -> str:
     return ""
 
 
-def _report(table: pd.DataFrame, wrong: np.ndarray, limit: float | None, skipped: str, params: dict[str, Any],
-            seed: int) -> ErrorClusters:
-    rng, every = np.random.default_rng(seed), np.flatnonzero(wrong)
-    labels, clusters, sampled = np.full(len(wrong), -1), list[tuple[Any, ...]](), ""
-    points: tuple[tuple[float, float, int], ...] = ()
-    told: tuple[str, ...] = ()
+def _report(source: _cluster_views.Given, answers: Answers, wrong: np.ndarray, limit: float | None,
+            params: dict[str, Any]) -> ErrorClusters:
+    every, clusters, facts = np.flatnonzero(wrong), list[_cluster_judge.Judged](), dict[str, Any]()
+    skipped = _pointless(wrong, answers.task)
     if not skipped:
-        rows = _cluster_scan.sample_of(wrong, rng)
-        features = _cluster_space.features_of(table, rows, seed)
-        skipped = "" if features else "No column varies: there is nothing to tell errors apart by."
-    if not skipped:
-        spaces = _cluster_scan.spaces_of(features, wrong, rows, rng)
-        looked = [_cluster_scan.clusters_of(space, wrong, rows, rng) for space in spaces]
-        described = [_described(space.features if space.told else features, found.labels, wrong)
-                     for space, found in zip(spaces, looked)]
-        best = _cluster_scan.best_of([_cluster_scan.density(places, wrong) for *_, places in described],
-                                     [len(table) for _, table, _ in described])
-        space, found, (labels, clusters, _) = spaces[best], looked[best], described[best]
-        told = tuple(f.name for f in space.features) if space.told else ()
-        points = _projected(space.points, labels, wrong, rows)
-        params = {**params, "eps": found.eps, "min_samples": found.min_samples, "searched": [f.name for f in space.features[:50]]}
-        if len(rows) < len(wrong):
-            drawn = int(wrong[rows].sum())
-            sampled = f"Searched in {drawn:,} of {len(every):,} errors and {len(rows) - drawn:,} of {len(wrong) - len(every):,} " \
-                      "correct rows, drawn at random; sizes and rates are of all rows."
-    what = "error" if limit is None else f"error above {limit:.3g}"
-    names = ("cluster", "size", "share", "description", "rows", "rate", "low", "high", "overall", "p")
-    frame = pd.DataFrame(clusters, columns=list(names))
-    findings = _cluster_findings.findings_of(frame, errors=len(every), n=len(wrong), told=told, sampled=sampled, skipped=skipped,
-                                             what=what)
-    return ErrorClusters(frame=frame, findings=findings, params=params, errors=len(every), n=len(wrong), threshold=limit,
-                         rows=tuple(every.tolist()), cluster_of=tuple(labels[every].tolist()), points=points)
+        rows = _cluster_scan.sample_of(wrong, np.random.default_rng(params["seed"]))
+        view = _cluster_views.view_of(source, answers, rows, params["seed"])
+        skipped = "" if view.searched else "No column varies: there is nothing to tell errors apart by."
+        clusters, facts = _found(view, wrong, rows, params) if view.searched else (clusters, facts)
+    labels = np.full(len(wrong), -1)
+    for number, one in enumerate(clusters):
+        labels[one.member] = number
+    names = ("cluster", "size", "share", "description", "examples", "rows", "rate", "low", "high", "overall", "p")
+    table = [(i, int(one.member.sum()), one.member.sum() / len(every), one.text, ", ".join(map(str, one.examples)), one.rows,
+              *one.rate, float(wrong.mean()), one.p) for i, one in enumerate(clusters)]
+    frame = pd.DataFrame(table, columns=list(names))
+    findings = _cluster_findings.findings_of(frame, errors=len(every), n=len(wrong), told=facts.get("told", ()),
+                                             sampled=facts.get("sampled", ""), skipped=skipped,
+                                             what="error" if limit is None else f"error above {limit:.3g}")
+    points = _projected(facts["points"], np.where(wrong, labels, -2)[rows]) if facts else ()
+    return ErrorClusters(frame=frame, findings=findings, params={**params, **facts.get("params", {})}, errors=len(every),
+                         n=len(wrong), threshold=limit, rows=tuple(every.tolist()), cluster_of=tuple(labels[every].tolist()),
+                         points=points)
 
 
-def _described(features: Sequence[Any], labels: np.ndarray,
-               wrong: np.ndarray) -> tuple[np.ndarray, list[tuple[Any, ...]], np.ndarray]:
-    """Clusters with their conditions, the largest first, and the rows that meet any of these.
-
-    A cluster whose conditions do not lift the error rate is dropped.
-    """
-    overall, right, found, places = float(wrong.mean()), ~wrong, [], np.zeros(len(wrong), dtype=bool)
-    for cluster in range(int(labels.max()) + 1):
-        member = labels == cluster
-        text, rows = _cluster_rules.describe(features, member, right)
-        inside, bad = int(rows.sum()), int((rows & wrong).sum())
-        rate = wilson(bad, inside)
-        p = _cluster_scan.surprise(bad, inside, overall)
-        if text and rate.low > overall and p < 0.01:
-            found.append((member, text, inside, rate, p))
-            places |= rows
-    found.sort(key=lambda one: -one[0].sum())
-    final, table = np.full(len(labels), -1), []
-    for number, (member, text, inside, rate, p) in enumerate(found):
-        final[member] = number
-        size = int(member.sum())
-        table.append((number, size, size / int(wrong.sum()), text, inside, *rate, overall, p))
-    return final, table, places
+def _found(view: _cluster_views.View, wrong: np.ndarray, rows: np.ndarray,
+           params: dict[str, Any]) -> tuple[list[_cluster_judge.Judged], dict[str, Any]]:
+    """(clusters, facts about the search) in the space in which clusters stand out most."""
+    rng, bad = np.random.default_rng(params["seed"]), wrong[rows]
+    spaces = _cluster_scan.spaces_of(view.searched, wrong, rows, rng)
+    looked = [_cluster_scan.clusters_of(space, wrong, rows, rng, method=params["method"], wanted=params["n_clusters"],
+                                        seed=params["seed"]) for space in spaces]
+    words = [view.told or (space.features if space.told else view.searched) for space in spaces]
+    described = [_cluster_judge.described(found, [one.at(rows) for one in told], bad, view.words_tell)
+                 for found, told in zip(looked, words)]
+    best = _cluster_judge.strongest(described, bad)
+    space, found = spaces[best], looked[best]
+    clusters = _cluster_judge.judge(described[best], found, space, words[best], wrong, rows)
+    sampled, drawn, errors = "", int(bad.sum()), int(wrong.sum())
+    if len(rows) < len(wrong):
+        sampled = f"Searched in {drawn:,} of {errors:,} errors and {len(rows) - drawn:,} of {len(wrong) - errors:,} correct " \
+                  "rows, drawn at random; sizes and rates are of all rows."
+    return clusters, {"points": found.points, "sampled": sampled, "told": [f.name for f in space.features] if space.told else [],
+                      "params": {"eps": found.eps, "min_samples": found.min_samples,
+                                 "searched": [f.name for f in space.features[:50]]}}
 
 
 DRAWN = {-2: 600, -1: 400}  # correct rows, errors in no cluster
 DRAWN_EACH = 200  # errors of a cluster
 
 
-def _projected(points: np.ndarray, labels: np.ndarray, wrong: np.ndarray,
-               rows: np.ndarray) -> tuple[tuple[float, float, int], ...]:
+def _projected(here: np.ndarray, where: np.ndarray) -> tuple[tuple[float, float, int], ...]:
     """Two directions in which clusters lie apart (principal components of their middles), or those of all errors."""
-    where = np.where(wrong, labels, -2)[rows]
-    here = points[rows]
     chosen = np.unique(where[where >= 0])
     base = np.array([here[where == c].mean(axis=0) for c in chosen]) if len(chosen) > 2 else here[where > -2]
     centre = base.mean(axis=0)

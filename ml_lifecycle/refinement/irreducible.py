@@ -20,6 +20,7 @@ from ..foundation.dataset import load_dataset
 from ..foundation.metrics import METRICS
 from ..foundation.report import Report, made_with
 from . import _irreducible_draw, _irreducible_findings, _irreducible_ways
+from ._breakdown_parts import error_label
 from ._irreducible_parts import Found
 
 if TYPE_CHECKING:
@@ -54,10 +55,7 @@ class IrreducibleError(Report):
     @property
     def label(self) -> str:
         """What the error is, for headings."""
-        found = METRICS.get(self.metric)
-        if found is None:
-            return "Error"
-        return f"Error (1 − {found.label})" if found.greater_is_better and found.high == 1 else found.label
+        return error_label(self.metric)
 
     @property
     def answer(self) -> str:
