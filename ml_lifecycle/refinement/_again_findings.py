@@ -46,7 +46,7 @@ def findings(facts: Facts) -> tuple[Finding, ...]:
 def _verdict(facts: Facts) -> Finding:
     """RPR001 and RPR002."""
     c, a = facts.compared, facts.first
-    numbers = {"values": c.values, "events": len(a.events), "seed": facts.seed, "seconds": a.seconds}
+    numbers: dict[str, Any] = {"values": c.values, "events": len(a.events), "seed": facts.seed, "seconds": a.seconds}
     if c.same and c.values <= 1 and all(leaf.told == "None" for e in a.events for leaf in e.parts):
         return Finding("RPR002", "tip", "Whether runs agree cannot be told: train returns nothing, and nothing of it was seen.",
             numbers, NextStep("let train return its losses or its model", "refinement"), undecided=True)
@@ -57,11 +57,14 @@ def _verdict(facts: Facts) -> Finding:
     if c.event is None:
         return Finding("RPR001", "issue", f"Two runs from seed {facts.seed} take different ways: {c.path}.", numbers)
     by = f" by {number(c.gap.size)} of its size" if c.gap and c.gap.size == c.gap.size else ""
-    part = f" ({c.gap.path})" if c.gap and c.gap.path else ""
-    values = f" ({c.gap.first} and {c.gap.second})" if c.gap and c.gap.first != c.gap.second else ""
-    return Finding("RPR001", "issue", f"Two runs from seed {facts.seed} differ, first in {SAID[c.event.stage]}: {c.event.name}"
-        f"{part} differs{by}{values}.", {**numbers, "stage": c.event.stage, "event": c.event.name,
-        "difference": c.gap.size if c.gap else None, "rounding": bool(c.gap and c.gap.rounding)})
+    part = f", at {c.gap.path}" if c.gap and c.gap.path else ""
+    values = f": {c.gap.first} and {c.gap.second}" if c.gap and c.gap.first != c.gap.second else ""
+    stage = SAID[c.event.stage]
+    named = "" if c.event.name == stage else f" ({c.event.name})"
+    numbers |= {"stage": c.event.stage, "event": c.event.name, "difference": c.gap.size if c.gap else None,
+                "rounding": bool(c.gap and c.gap.rounding)}
+    return Finding("RPR001", "issue",
+                   f"Two runs from seed {facts.seed} differ{by}, first in {stage}{named}{part}{values}.", numbers)
 
 
 def _causes(facts: Facts) -> Iterator[Finding]:

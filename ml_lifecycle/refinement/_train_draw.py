@@ -25,6 +25,5 @@ def draw(ax: "Axes", losses: Sequence[float], batches: Sequence[int], val_losses
     ax.plot(ends[there], values[there], color=PALETTE["vermillion"], linewidth=1.8, marker="o", markersize=4)
     low, high = ax.get_ylim()
     ax.set_ylim(min(low, 0.9 * float(values[there].min())), max(high, 1.1 * float(values[there].max())))
-    ax.text(float(ends[there][-1]), float(values[there][-1]), "validation", ha="right", va="bottom", fontsize=9,
-            color=PALETTE["vermillion"])
-    ax.text(0.01, 0.98, "training", transform=ax.transAxes, va="top", fontsize=9, color=PALETTE["blue"])
+    for place, name, colour in ((0.98, "training", "blue"), (0.91, "validation", "vermillion")):
+        ax.text(0.99, place, name, transform=ax.transAxes, ha="right", va="top", fontsize=9, color=PALETTE[colour])

@@ -57,6 +57,7 @@ class Reproducibility(Report):
             ax.text(compared, at, told + (" (first)" if stage == self.first else ""), va="center", fontsize=8.5)
         ax.set_ylim(len(rows) - 0.4, -0.6)
         ax.set_xlim(0, 1.5 * max([*rows["compared"], 1]))
+        ax.locator_params(axis="x", integer=True)
         ax.set_xlabel("events compared (count)")
 
 # %% ../../nbs/refinement/reproducible.ipynb #b208d2f2
