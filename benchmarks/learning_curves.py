@@ -23,8 +23,9 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from threadpoolctl import threadpool_limits
 
-from ml_lifecycle.exploration import _entries, _learning_fit
-from ml_lifecycle.exploration._learning_order import make_nests
+from ml_lifecycle.exploration import _entries
+from ml_lifecycle.exploration._learning import fit as _learning_fit
+from ml_lifecycle.exploration._learning.order import make_nests
 from ml_lifecycle.exploration.learning import learning_curve
 from ml_lifecycle.exploration.pipelines import default_models
 from ml_lifecycle.foundation.dataset import load_dataset

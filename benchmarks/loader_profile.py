@@ -21,8 +21,9 @@ from _results import table, write_section
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 
-from ml_lifecycle.refinement import _loader_checks, profile_loader
-from ml_lifecycle.refinement._loader_watch import place_label, word_label
+from ml_lifecycle.refinement import profile_loader
+from ml_lifecycle.refinement._loader import checks as _loader_checks
+from ml_lifecycle.refinement._loader.watch import place_label, word_label
 
 PARTS = ("read", "decode", "transform", "collate")
 TRUTH = dict.fromkeys(PARTS, 0.0)  # seconds that each part really took, by a clock around it

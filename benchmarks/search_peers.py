@@ -18,9 +18,9 @@ from sklearn.model_selection import HalvingRandomSearchCV, KFold, ParameterSampl
 from threadpoolctl import threadpool_limits
 
 from ml_lifecycle.refinement import coarse_to_fine
-from ml_lifecycle.refinement._search_run import Search, run
-from ml_lifecycle.refinement._search_space import read_space
-from ml_lifecycle.refinement._search_subject import read_function
+from ml_lifecycle.refinement._search.run import Search, run
+from ml_lifecycle.refinement._search.space import read_space
+from ml_lifecycle.refinement._search.subject import read_function
 
 try:
     import optuna

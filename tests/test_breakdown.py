@@ -19,8 +19,8 @@ from ml_lifecycle.foundation import METRICS, BadInputError, Metric, Report, Unkn
 from ml_lifecycle.foundation.intervals import wilson
 from ml_lifecycle.foundation.report import NextStep
 from ml_lifecycle.refinement import ErrorBreakdown, error_breakdown
-from ml_lifecycle.refinement._breakdown_actions import ACTIONS
-from ml_lifecycle.refinement._breakdown_parts import Part, judge, read_parts
+from ml_lifecycle.refinement._breakdown.actions import ACTIONS
+from ml_lifecycle.refinement._breakdown.parts import Part, judge, read_parts
 
 CAUSES = ("irreducible", "avoidable_bias", "variance", "distribution_shift", "validation_overfitting")
 

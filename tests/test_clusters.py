@@ -5,7 +5,11 @@ import pandas as pd
 import pytest
 
 from ml_lifecycle.foundation.errors import BadInputError, UnknownNameError
-from ml_lifecycle.refinement import _cluster_groups, _cluster_rules, _cluster_scan, _cluster_space, error_clusters
+from ml_lifecycle.refinement import error_clusters
+from ml_lifecycle.refinement._cluster import groups as _cluster_groups
+from ml_lifecycle.refinement._cluster import rules as _cluster_rules
+from ml_lifecycle.refinement._cluster import scan as _cluster_scan
+from ml_lifecycle.refinement._cluster import space as _cluster_space
 
 def flip(y, wrong):
     return np.where(wrong, 1 - y, y)

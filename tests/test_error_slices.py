@@ -12,15 +12,13 @@ from ml_lifecycle.foundation.dataset import load_dataset
 from ml_lifecycle.foundation.errors import BadInputError, UnknownNameError
 from ml_lifecycle.foundation.intervals import Interval
 from ml_lifecycle.foundation.report import Report
-from ml_lifecycle.refinement import (
-    _slice_axes,
-    _slice_find,
-    _slice_findings,
-    _slice_judge,
-    _slice_scan,
-    _slice_sharpen,
-    error_slices,
-)
+from ml_lifecycle.refinement import error_slices
+from ml_lifecycle.refinement._slice import axes as _slice_axes
+from ml_lifecycle.refinement._slice import find as _slice_find
+from ml_lifecycle.refinement._slice import findings as _slice_findings
+from ml_lifecycle.refinement._slice import judge as _slice_judge
+from ml_lifecycle.refinement._slice import scan as _slice_scan
+from ml_lifecycle.refinement._slice import sharpen as _slice_sharpen
 
 def table(seed, n=3000):
     rng = np.random.default_rng(seed)

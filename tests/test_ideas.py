@@ -28,9 +28,11 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier, ExtraTreeClassifier
 
-from ml_lifecycle.exploration import _ideas_findings, _ideas_judge, _killable
+from ml_lifecycle.exploration import _killable
 from ml_lifecycle.exploration._folds import make_folds
-from ml_lifecycle.exploration._ideas_seed import mixed_seeds
+from ml_lifecycle.exploration._ideas import findings as _ideas_findings
+from ml_lifecycle.exploration._ideas import judge as _ideas_judge
+from ml_lifecycle.exploration._ideas.seed import mixed_seeds
 from ml_lifecycle.exploration._judge import Row, table_of
 from ml_lifecycle.exploration._measure import pickler
 from ml_lifecycle.exploration.ideas import IdeaReport, compare_ideas

@@ -15,8 +15,8 @@ from ml_lifecycle.exploration import baselines
 from ml_lifecycle.foundation import BadInputError, Report, UnknownNameError, load_dataset
 from ml_lifecycle.foundation.intervals import Interval
 from ml_lifecycle.refinement import IrreducibleError, error_breakdown, irreducible_error
-from ml_lifecycle.refinement._irreducible_near import cover_hart
-from ml_lifecycle.refinement._irreducible_ratings import mixture
+from ml_lifecycle.refinement._irreducible.near import cover_hart
+from ml_lifecycle.refinement._irreducible.ratings import mixture
 
 def found(report: Report, code: str) -> Any:
     return next(f for f in report.findings if f.code == code)

@@ -13,7 +13,8 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from ml_lifecycle.data import _label_floor, _label_folds
+from ml_lifecycle.data._label import floor as _label_floor
+from ml_lifecycle.data._label import folds as _label_folds
 from ml_lifecycle.data.labels import LabelIssues, confirmed_label_issues, label_issues, out_of_sample, rank_by_loss
 from ml_lifecycle.foundation.dataset import Dataset, load_dataset
 from ml_lifecycle.foundation.errors import BadInputError

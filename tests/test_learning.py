@@ -22,11 +22,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from ml_lifecycle.exploration import _entries, _learning_draw, learning_curve
-from ml_lifecycle.exploration._learning_fit import Part, part_for
-from ml_lifecycle.exploration._learning_order import Nests, make_nests
-from ml_lifecycle.exploration._learning_score import Judge
-from ml_lifecycle.exploration._learning_sizes import asked_sizes, usual_sizes
+from ml_lifecycle.exploration import _entries, learning_curve
+from ml_lifecycle.exploration._learning import draw as _learning_draw
+from ml_lifecycle.exploration._learning.fit import Part, part_for
+from ml_lifecycle.exploration._learning.order import Nests, make_nests
+from ml_lifecycle.exploration._learning.score import Judge
+from ml_lifecycle.exploration._learning.sizes import asked_sizes, usual_sizes
 from ml_lifecycle.exploration.learning import LearningCurve
 from ml_lifecycle.foundation.dataset import load_dataset
 from ml_lifecycle.foundation.errors import BadInputError, UnknownNameError

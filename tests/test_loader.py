@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from ml_lifecycle.foundation import BadInputError, Report
-from ml_lifecycle.refinement import _loader_workers, profile_loader
-from ml_lifecycle.refinement._loader_watch import called, place_label, word_label
+from ml_lifecycle.refinement import profile_loader
+from ml_lifecycle.refinement._loader import workers as _loader_workers
+from ml_lifecycle.refinement._loader.watch import called, place_label, word_label
 
 torch = pytest.importorskip("torch")
 from loader_toys import Planted, Stream, burn  # noqa: E402

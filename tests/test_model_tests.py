@@ -21,9 +21,9 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import LinearSVC
 
 from ml_lifecycle.evaluation import ModelTests, TestReport
-from ml_lifecycle.evaluation._tests_compare import compare
-from ml_lifecycle.evaluation._tests_result import Result, corrected
-from ml_lifecycle.evaluation._tests_rows import read_rows, write_rows
+from ml_lifecycle.evaluation._tests.compare import compare
+from ml_lifecycle.evaluation._tests.result import Result, corrected
+from ml_lifecycle.evaluation._tests.rows import read_rows, write_rows
 from ml_lifecycle.exploration import prepare
 from ml_lifecycle.foundation import METRICS, BadInputError, UnknownNameError, load_dataset
 from ml_lifecycle.foundation.metrics import Predictions

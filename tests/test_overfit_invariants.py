@@ -11,9 +11,9 @@ from overfit_toys import CE, TOKENS, X, Y, causes, net, plain, probe
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from ml_lifecycle.exploration import _probe_runs
-from ml_lifecycle.exploration._probe_step import Stepper
-from ml_lifecycle.exploration._probe_subject import as_subject
+from ml_lifecycle.exploration._probe import runs as _probe_runs
+from ml_lifecycle.exploration._probe.step import Stepper
+from ml_lifecycle.exploration._probe.subject import as_subject
 
 class Body(nn.Module):
     """Layers put together by a function that a test brings."""

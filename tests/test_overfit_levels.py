@@ -10,8 +10,9 @@ import torch.nn.functional as F
 from overfit_toys import CE, X, Y, adam, net, probe
 from torch import nn
 
-from ml_lifecycle.exploration import _probe_clock, overfit_batch
-from ml_lifecycle.exploration._probe_minimize import Free, minimize
+from ml_lifecycle.exploration import overfit_batch
+from ml_lifecycle.exploration._probe import clock as _probe_clock
+from ml_lifecycle.exploration._probe.minimize import Free, minimize
 
 Z = torch.zeros(48, 4)
 VALUES = X[:, :4] * 50

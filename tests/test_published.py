@@ -24,11 +24,14 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from ml_lifecycle.exploration import _known_data, _known_judge, _known_run, baselines
-from ml_lifecycle.exploration._known_bins import DiscreteBayes, OneRule, description_length_cuts, rule_cuts
-from ml_lifecycle.exploration._known_models import AMOUNTS, FEW_STEPS, MODELS, RegularizedDiscriminant, SeparatingPlane
-from ml_lifecycle.exploration._known_nets import SignalNet
-from ml_lifecycle.exploration._known_results import KNOWN, Known, between_areas, between_rows
+from ml_lifecycle.exploration import baselines
+from ml_lifecycle.exploration._known import data as _known_data
+from ml_lifecycle.exploration._known import judge as _known_judge
+from ml_lifecycle.exploration._known import run as _known_run
+from ml_lifecycle.exploration._known.bins import DiscreteBayes, OneRule, description_length_cuts, rule_cuts
+from ml_lifecycle.exploration._known.models import AMOUNTS, FEW_STEPS, MODELS, RegularizedDiscriminant, SeparatingPlane
+from ml_lifecycle.exploration._known.nets import SignalNet
+from ml_lifecycle.exploration._known.results import KNOWN, Known, between_areas, between_rows
 from ml_lifecycle.exploration.published import known_results, published_model, published_rows, reproduce
 from ml_lifecycle.foundation import BadInputError, MissingPackageError, UnknownNameError
 

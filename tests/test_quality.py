@@ -10,9 +10,9 @@ import pytest
 from sklearn import datasets
 
 from ml_lifecycle.data import QualityReport, check_quality
-from ml_lifecycle.data._quality_rows import find_twins
-from ml_lifecycle.data._quality_table import _far
-from ml_lifecycle.data._store_rows import column_hash, row_hashes
+from ml_lifecycle.data._quality.rows import find_twins
+from ml_lifecycle.data._quality.table import _far
+from ml_lifecycle.data._store.rows import column_hash, row_hashes
 from ml_lifecycle.foundation import BadInputError, Dataset, load_dataset
 
 @functools.cache

@@ -37,8 +37,8 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEnc
 from sklearn.svm import SVC
 
 from ml_lifecycle.deployment import ModelVersion, Registry, _freeze
-from ml_lifecycle.deployment._registry_same import difference
-from ml_lifecycle.deployment._registry_standins import STAND_INS
+from ml_lifecycle.deployment._registry.same import difference
+from ml_lifecycle.deployment._registry.standins import STAND_INS
 from ml_lifecycle.exploration.baselines import baselines
 from ml_lifecycle.exploration.pipelines import default_models
 from ml_lifecycle.foundation.dataset import load_dataset

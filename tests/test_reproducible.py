@@ -18,7 +18,7 @@ from sklearn.ensemble import RandomForestClassifier
 
 from ml_lifecycle.foundation import BadInputError
 from ml_lifecycle.refinement import reproducible
-from ml_lifecycle.refinement._again_values import digest, first_gap, leaves
+from ml_lifecycle.refinement._again.values import digest, first_gap, leaves
 from ml_lifecycle.refinement._held import generators, held
 
 X, Y = make_classification(120, random_state=0)

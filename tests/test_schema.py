@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sklearn import datasets
 
 from ml_lifecycle.data import ColumnRule, Schema, SchemaReport, infer_schema
-from ml_lifecycle.data._schema_infer import number_limits, outward
+from ml_lifecycle.data._schema.infer import number_limits, outward
 from ml_lifecycle.foundation import BadInputError, MissingPackageError, UnknownNameError, load_dataset
 
 def people(rows: int = 400, seed: int = 0) -> pd.DataFrame:

@@ -30,8 +30,8 @@ from sklearn.tree import DecisionTreeClassifier
 from ml_lifecycle.exploration import default_models
 from ml_lifecycle.foundation import BadInputError, ProjectError, Report, UnknownNameError, load_dataset
 from ml_lifecycle.refinement import SearchReport, coarse_to_fine, default_space
-from ml_lifecycle.refinement._search_rounds import Region, closer, everywhere, spread
-from ml_lifecycle.refinement._search_space import Line, read_space
+from ml_lifecycle.refinement._search.rounds import Region, closer, everywhere, spread
+from ml_lifecycle.refinement._search.space import Line, read_space
 
 class Landscape(RegressorMixin, BaseEstimator):
     """A model whose mean absolute error is a known function of its parameters."""
@@ -715,7 +715,7 @@ def test_a_settled_point_stands_for_its_values(at: list[float]) -> None:
 def test_the_mark_of_data_follows_their_values() -> None:
     from scipy import sparse
 
-    from ml_lifecycle.refinement._search_log import mark_of
+    from ml_lifecycle.refinement._search.log import mark_of
 
     array = np.eye(3)
     changed = array.copy()

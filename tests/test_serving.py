@@ -23,11 +23,11 @@ from sklearn.linear_model import LinearRegression
 
 from ml_lifecycle.data.schema import infer_schema
 from ml_lifecycle.deployment import Registry, RequestLog, Rollout, create_app, running
-from ml_lifecycle.deployment._serve_body import Refused, parse
-from ml_lifecycle.deployment._serve_client import Client, as_json, as_records
-from ml_lifecycle.deployment._serve_contract import contract_of
-from ml_lifecycle.deployment._serve_input import Contract, cast
-from ml_lifecycle.deployment._serve_shadow import Worker
+from ml_lifecycle.deployment._serve.body import Refused, parse
+from ml_lifecycle.deployment._serve.client import Client, as_json, as_records
+from ml_lifecycle.deployment._serve.contract import contract_of
+from ml_lifecycle.deployment._serve.input import Contract, cast
+from ml_lifecycle.deployment._serve.shadow import Worker
 from ml_lifecycle.exploration import default_models
 from ml_lifecycle.foundation import Dataset, load_dataset
 from ml_lifecycle.foundation.errors import BadInputError, ProjectError

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from sklearn.datasets import load_iris
 
 from ml_lifecycle.data import DatasetStore
-from ml_lifecycle.data._store_encode import decode, encode
+from ml_lifecycle.data._store.encode import decode, encode
 from ml_lifecycle.foundation import BadInputError, ProjectError, UnknownNameError, load_dataset
 
 def iris() -> Any:
@@ -210,7 +210,7 @@ def test_a_changed_manifest_is_noticed(store: DatasetStore, text: str) -> None:
 
 
 def test_a_manifest_of_another_schema_is_said(store: DatasetStore) -> None:
-    from ml_lifecycle.data import _store_files
+    from ml_lifecycle.data._store import files as _store_files
 
     version = store.commit(iris())
     _store_files.write_manifest(store.path, version, {**store.manifest(version), "schema": 2})
@@ -264,7 +264,7 @@ def test_a_process_killed_at_any_moment_leaves_no_half_version(tmp_path: Path) -
 
 @pytest.mark.parametrize("stage", ["blob", "manifest"])
 def test_a_commit_that_fails_leaves_the_store_as_it_was(store: DatasetStore, stage: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ml_lifecycle.data import _store_files
+    from ml_lifecycle.data._store import files as _store_files
 
     first = store.commit(iris())
     monkeypatch.setattr(_store_files, f"write_{stage}", lambda *args: (_ for _ in ()).throw(OSError("no space")))

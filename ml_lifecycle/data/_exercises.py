@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from ml_lifecycle.data._schema_rule import ColumnRule
+from ml_lifecycle.data._schema.rule import ColumnRule
 from ml_lifecycle.data.annotators import agreement
 from ml_lifecycle.data.schema import Schema
 from ml_lifecycle.foundation.dataset import Dataset

@@ -19,8 +19,11 @@ from ..foundation._words import count, shown
 from ..foundation.dataset import Dataset
 from ..foundation.errors import BadInputError
 from ..foundation.report import Finding, Report, made_with
-from . import _label_draw, _label_findings, _label_floor, _label_folds
-from ._label_table import Judged, judge, names_of, values_only
+from ._label import draw as _label_draw
+from ._label import findings as _label_findings
+from ._label import floor as _label_floor
+from ._label import folds as _label_folds
+from ._label.table import Judged, judge, names_of, values_only
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -18,7 +18,11 @@ from ..foundation._words import shown
 from ..foundation.dataset import Dataset, load_dataset
 from ..foundation.errors import BadInputError
 from ..foundation.report import Finding, NextStep, Report, made_with
-from . import _quality_alone, _quality_draw, _quality_leak, _quality_parts, _quality_table
+from ._quality import alone as _quality_alone
+from ._quality import draw as _quality_draw
+from ._quality import leak as _quality_leak
+from ._quality import parts as _quality_parts
+from ._quality import table as _quality_table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

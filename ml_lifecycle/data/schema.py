@@ -20,10 +20,15 @@ from ..foundation._render import table_html, table_text
 from ..foundation._words import count, shown
 from ..foundation.errors import BadInputError
 from ..foundation.report import Report, made_with
-from . import _schema_check, _schema_draw, _schema_findings, _schema_infer, _schema_read, _schema_record
-from ._schema_pandera import as_pandera
-from ._schema_rule import ColumnRule
-from ._schema_text import VERSION, as_yaml, check_slack, from_yaml, read_plain, unknown_column
+from ._schema import check as _schema_check
+from ._schema import draw as _schema_draw
+from ._schema import findings as _schema_findings
+from ._schema import infer as _schema_infer
+from ._schema import read as _schema_read
+from ._schema import record as _schema_record
+from ._schema.pandera import as_pandera
+from ._schema.rule import ColumnRule
+from ._schema.text import VERSION, as_yaml, check_slack, from_yaml, read_plain, unknown_column
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

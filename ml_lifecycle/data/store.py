@@ -20,7 +20,10 @@ from ..foundation._words import count, shown
 from ..foundation.dataset import Dataset, load_dataset
 from ..foundation.errors import BadInputError, ProjectError
 from ..foundation.report import Report, made_with
-from . import _store_dataset, _store_diff, _store_encode, _store_files
+from ._store import dataset as _store_dataset
+from ._store import diff as _store_diff
+from ._store import encode as _store_encode
+from ._store import files as _store_files
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

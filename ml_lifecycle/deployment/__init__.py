@@ -1,12 +1,12 @@
 """Step 6, deployment: how does it reach users, and how is it taken back?"""
 
-from ._log import RequestLog
-from .docker import write_docker
-from .registry import Registry
-from .release import ReleaseReport, check_release
-from .rollout import Rollout, ShadowReport, shadow_report
-from .serving import create_app, running
-from .version import ModelVersion
+from ml_lifecycle.deployment._log import RequestLog
+from ml_lifecycle.deployment.docker import write_docker
+from ml_lifecycle.deployment.registry import Registry
+from ml_lifecycle.deployment.release import ReleaseReport, check_release
+from ml_lifecycle.deployment.rollout import Rollout, ShadowReport, shadow_report
+from ml_lifecycle.deployment.serving import create_app, running
+from ml_lifecycle.deployment.version import ModelVersion
 
 __all__ = [
     "ModelVersion", "Registry", "ReleaseReport", "RequestLog", "Rollout", "ShadowReport", "check_release", "create_app",

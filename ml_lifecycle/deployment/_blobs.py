@@ -4,8 +4,8 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
-from ..foundation import _files
-from ..foundation.errors import ProjectError
+from ml_lifecycle.foundation import _files
+from ml_lifecycle.foundation.errors import ProjectError
 
 def sha256(content: bytes) -> str:
     """The name that a content has."""

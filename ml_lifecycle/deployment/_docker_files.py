@@ -7,8 +7,8 @@ import shlex
 from importlib import metadata
 from pathlib import Path
 
-from ..foundation._words import shown
-from ..foundation.errors import BadInputError
+from ml_lifecycle.foundation._words import shown
+from ml_lifecycle.foundation.errors import BadInputError
 
 _MARK = "Written by ml-lifecycle; sha256 of the rest: "
 _HEALTH = "import urllib.request; urllib.request.urlopen('http://127.0.0.1:{port}/livez', timeout=3)"

@@ -3,11 +3,11 @@
 import json
 from typing import Any
 
-from ..foundation.exercises import exercise
-from ._serve_body import Refused, parse
-from ._serve_client import as_json
-from ._serve_contract import contract_of
-from .rollout import Rollout
+from ml_lifecycle.deployment._serve.body import Refused, parse
+from ml_lifecycle.deployment._serve.client import as_json
+from ml_lifecycle.deployment._serve.contract import contract_of
+from ml_lifecycle.deployment.rollout import Rollout
+from ml_lifecycle.foundation.exercises import exercise
 
 @exercise("6.1",
           "The place of a user follows from the salt and the id. What may change, and what must stay?",

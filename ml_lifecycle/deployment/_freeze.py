@@ -7,10 +7,10 @@ import zipfile
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ..foundation._words import shown
-from ..foundation.errors import BadInputError, MissingPackageError, ProjectError, require
-from ._registry_same import difference
-from ._registry_standins import STAND_INS, storable
+from ml_lifecycle.deployment._registry.same import difference
+from ml_lifecycle.deployment._registry.standins import STAND_INS, storable
+from ml_lifecycle.foundation._words import shown
+from ml_lifecycle.foundation.errors import BadInputError, MissingPackageError, ProjectError, require
 
 _OWN = ("ml_lifecycle.exploration._columns.Codes", *(f"{kind.__module__}.{kind.__name__}" for kind in STAND_INS))
 _PARTS_OF_ESTIMATORS = frozenset({  # fitted estimators of scikit-learn are made of these, beside what skops itself knows

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..foundation._words import shown
-from ..foundation.errors import BadInputError, ProjectError, UnknownNameError
+from ml_lifecycle.foundation._words import shown
+from ml_lifecycle.foundation.errors import BadInputError, ProjectError, UnknownNameError
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS requests (

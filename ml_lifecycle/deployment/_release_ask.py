@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..foundation._words import shown
-from ..foundation.dataset import Dataset
-from ..foundation.errors import BadInputError
-from ._serve_client import Client, read
+from ml_lifecycle.deployment._serve.client import Client, read
+from ml_lifecycle.foundation._words import shown
+from ml_lifecycle.foundation.dataset import Dataset
+from ml_lifecycle.foundation.errors import BadInputError
 
 class Adapter:
     """A client of httpx, requests or a test, as ours."""

@@ -9,15 +9,15 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from ..foundation import _ask
-from ..foundation._render import number as said_number
-from ..foundation._words import count
-from ..foundation.errors import LifecycleError
-from ..foundation.intervals import wilson
-from ..foundation.report import Finding, NextStep
-from ._log import plain
-from ._serve_client import as_records
-from ._serve_contract import contract_of
+from ml_lifecycle.deployment._log import plain
+from ml_lifecycle.deployment._serve.client import as_records
+from ml_lifecycle.deployment._serve.contract import contract_of
+from ml_lifecycle.foundation import _ask
+from ml_lifecycle.foundation._render import number as said_number
+from ml_lifecycle.foundation._words import count
+from ml_lifecycle.foundation.errors import LifecycleError
+from ml_lifecycle.foundation.intervals import wilson
+from ml_lifecycle.foundation.report import Finding, NextStep
 
 INPUT = NextStep("compare how the column is read in training and in serving", "data", "infer_schema(data)")
 SERVICE = NextStep("mend the service before anybody uses it", "deployment", "create_app(registry)")

@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..foundation.errors import BadInputError
-from ..foundation.intervals import wilson
-from ..foundation.metrics import METRICS, Metric, get_metric, positive_label
-from ..foundation.report import Finding
-from . import _shadow_stats as stats
-from ._log import NOT_RUN, RequestLog
-from ._shadow_findings import Seen, all_findings
-from ._shadow_stats import NONE, Compared
+from ml_lifecycle.deployment import _shadow_stats as stats
+from ml_lifecycle.deployment._log import NOT_RUN, RequestLog
+from ml_lifecycle.deployment._shadow_findings import Seen, all_findings
+from ml_lifecycle.deployment._shadow_stats import NONE, Compared
+from ml_lifecycle.foundation.errors import BadInputError
+from ml_lifecycle.foundation.intervals import wilson
+from ml_lifecycle.foundation.metrics import METRICS, Metric, get_metric, positive_label
+from ml_lifecycle.foundation.report import Finding
 
 @dataclass(frozen=True)
 class Question:

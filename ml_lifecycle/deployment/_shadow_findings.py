@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from typing import Any
 
-from ..foundation._render import number
-from ..foundation._words import count
-from ..foundation.intervals import Interval
-from ..foundation.metrics import Metric
-from ..foundation.report import Finding, NextStep
-from ._shadow_stats import FEWEST, Compared, needed
+from ml_lifecycle.deployment._shadow_stats import FEWEST, Compared, needed
+from ml_lifecycle.foundation._render import number
+from ml_lifecycle.foundation._words import count
+from ml_lifecycle.foundation.intervals import Interval
+from ml_lifecycle.foundation.metrics import Metric
+from ml_lifecycle.foundation.report import Finding, NextStep
 
 SLOWER = 2.0  # times as slow from which it is said
 OUTCOMES = NextStep("add what turned out to the log", "deployment", "log.outcome(request_id, y)")
@@ -140,7 +140,7 @@ def _speed(seen: Seen) -> Finding:
 
 
 def _failures(seen: Seen) -> Finding:
-    from ..foundation.intervals import wilson
+    from ml_lifecycle.foundation.intervals import wilson
 
     rate = wilson(seen.failed, seen.asked)
     facts = numbers(rate, failed=seen.failed, requests=seen.asked, errors=list(seen.errors))

@@ -9,9 +9,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from ..foundation import _bootstrap
-from ..foundation.intervals import Interval, wilson
-from ..foundation.metrics import Metric, Predictions
+from ml_lifecycle.foundation import _bootstrap
+from ml_lifecycle.foundation.intervals import Interval, wilson
+from ml_lifecycle.foundation.metrics import Metric, Predictions
 
 CELLS = 2_000_000  # weights held in memory at once
 NONE = Interval(np.nan, np.nan, np.nan)

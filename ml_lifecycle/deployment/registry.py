@@ -18,11 +18,11 @@ from ..foundation import _render
 from ..foundation._words import count, shown
 from ..foundation.errors import BadInputError, ProjectError, UnknownNameError, did_you_mean, one_of
 from ..foundation.report import made_with
-from . import _registry_db as _db
-from . import _registry_parts as _parts
 from ._blobs import Blobs
 from ._freeze import checked_trust
-from ._registry_place import login_name, place_of
+from ._registry import db as _db
+from ._registry import parts as _parts
+from ._registry.place import login_name, place_of
 from .version import ModelVersion
 
 # %% ../../nbs/deployment/registry.ipynb #610b28a9

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 from ..foundation._words import shown
 from ..foundation.errors import BadInputError, ProjectError, require
-from . import _serve_app
 from ._log import RequestLog
-from ._serve_body import MOST_BYTES, MOST_RECORDS
-from ._serve_client import Client
-from ._serve_core import Service
+from ._serve import app as _serve_app
+from ._serve.body import MOST_BYTES, MOST_RECORDS
+from ._serve.client import Client
+from ._serve.core import Service
 from .rollout import Rollout
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from ..foundation import _render, _torch
-from . import _registry_parts as _parts
+from ._registry import parts as _parts
 
 # %% ../../nbs/deployment/version.ipynb #530a40b4
 class ModelVersion:

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..foundation.exercises import exercise
-from .model_tests import ModelTests
-from .shift import ShiftReport
+from ml_lifecycle.evaluation.model_tests import ModelTests
+from ml_lifecycle.evaluation.shift import ShiftReport
+from ml_lifecycle.foundation.exercises import exercise
 
 @exercise("5.1",
           "Two numbers decide: is it more than chance, and is it enough to matter?",

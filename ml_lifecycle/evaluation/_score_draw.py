@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from ..foundation._render import PALETTE
+from ml_lifecycle.foundation._render import PALETTE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

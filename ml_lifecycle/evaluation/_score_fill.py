@@ -9,12 +9,12 @@ from typing import Any
 
 import yaml
 
-from ..foundation._words import shown
-from ..foundation.errors import BadInputError, ProjectError, UnknownNameError, did_you_mean, one_of
-from ..foundation.lifecycle import STEPS
-from ..foundation.project import Project
-from ..foundation.report import Report
-from ._score_tests import RUBRIC, Rubric, Source
+from ml_lifecycle.evaluation._score_tests import RUBRIC, Rubric, Source
+from ml_lifecycle.foundation._words import shown
+from ml_lifecycle.foundation.errors import BadInputError, ProjectError, UnknownNameError, did_you_mean, one_of
+from ml_lifecycle.foundation.lifecycle import STEPS
+from ml_lifecycle.foundation.project import Project
+from ml_lifecycle.foundation.report import Report
 
 STATUS = ("manual", "automated", "no")
 POINTS = {"automated": 1.0, "manual": 0.5, "open": 0.0}

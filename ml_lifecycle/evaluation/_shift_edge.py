@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from ..exploration._columns import as_table, dates, kind_of
-from ..foundation._words import shown
-from ..foundation.dataset import Dataset
-from ..foundation.errors import BadInputError, UnknownNameError, did_you_mean
+from ml_lifecycle.exploration._columns import as_table, dates, kind_of
+from ml_lifecycle.foundation._words import shown
+from ml_lifecycle.foundation.dataset import Dataset
+from ml_lifecycle.foundation.errors import BadInputError, UnknownNameError, did_you_mean
 
 MOST_UNITS = 500  # units of a side that change sides
 BLOCKS = 10  # blocks of neighbouring rows that the smaller sample is cut into

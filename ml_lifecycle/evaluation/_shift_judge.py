@@ -7,13 +7,21 @@ import pandas as pd
 from scipy import stats
 from tqdm import tqdm
 
-from ..exploration import _columns
-from ..foundation._render import PALETTE, number
-from ..foundation._words import count
-from ..foundation.intervals import holm
-from ..foundation.report import Finding, NextStep
-from ._shift_edge import Pair
-from ._shift_tests import LEVELS, Compared, binned, block_test, codes_of, compare_column, edges_of
+from ml_lifecycle.evaluation._shift_edge import Pair
+from ml_lifecycle.evaluation._shift_tests import (
+    LEVELS,
+    Compared,
+    binned,
+    block_test,
+    codes_of,
+    compare_column,
+    edges_of,
+)
+from ml_lifecycle.exploration import _columns
+from ml_lifecycle.foundation._render import PALETTE, number
+from ml_lifecycle.foundation._words import count
+from ml_lifecycle.foundation.intervals import holm
+from ml_lifecycle.foundation.report import Finding, NextStep
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from ..exploration import _columns
+from ml_lifecycle.exploration import _columns
 
 BINS = 10  # quantile bins of the reference in which numbers are compared
 LEVELS = 50  # categories of a column that are told apart, the most frequent ones; the others are taken together

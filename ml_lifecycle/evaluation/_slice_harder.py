@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from ..foundation._render import number
-from ..foundation.metrics import METRICS, Metric, Predictions
-from ..refinement._loss_answers import Answers
-from ._slice_scores import FEWEST, _coded, _error, _scores, _support
+from ml_lifecycle.evaluation._slice_scores import FEWEST, _coded, _error, _scores, _support
+from ml_lifecycle.foundation._render import number
+from ml_lifecycle.foundation.metrics import METRICS, Metric, Predictions
+from ml_lifecycle.refinement._loss_answers import Answers
 
 SIMULATED = 120  # draws of the labels that the probabilities lead to expect
 ROWS = 1500  # of a slice, in a draw

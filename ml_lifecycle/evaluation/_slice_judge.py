@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from ..foundation._render import PALETTE, number
-from ..foundation._words import count
-from ..foundation.intervals import holm, wilson
-from ..foundation.metrics import Metric
-from ..foundation.report import Finding, NextStep
-from ._slice_scores import Score
+from ml_lifecycle.evaluation._slice_scores import Score
+from ml_lifecycle.foundation._render import PALETTE, number
+from ml_lifecycle.foundation._words import count
+from ml_lifecycle.foundation.intervals import holm, wilson
+from ml_lifecycle.foundation.metrics import Metric
+from ml_lifecycle.foundation.report import Finding, NextStep
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

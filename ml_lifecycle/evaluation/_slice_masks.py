@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..exploration import _columns
-from ..foundation._words import shown
-from ..foundation.errors import BadInputError, UnknownNameError, did_you_mean
+from ml_lifecycle.exploration import _columns
+from ml_lifecycle.foundation._words import shown
+from ml_lifecycle.foundation.errors import BadInputError, UnknownNameError, did_you_mean
 
 PARTS = 4  # quantile parts of a column of numbers or dates
 LEVELS = 20  # categories of a column that get a slice, the most frequent ones

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from ..foundation.metrics import Metric, Predictions, positive_label
-from ..refinement._loss_answers import Answers
+from ml_lifecycle.foundation.metrics import Metric, Predictions, positive_label
+from ml_lifecycle.refinement._loss_answers import Answers
 
 BOOT = 160  # resamples of a slice
 FEWEST = 10  # rows of a class that a score of classes rests on, for a verdict

@@ -16,12 +16,17 @@ from ..foundation._random import undisturbed
 from ..foundation._words import shown
 from ..foundation.errors import BadInputError, one_of
 from ..foundation.report import Report, made_with
-from . import _tests_behaviour, _tests_compare, _tests_findings, _tests_functionality, _tests_require, _tests_write
-from ._tests_quiet import quiet, seed_of
-from ._tests_result import KINDS, Result, corrected
-from ._tests_rows import Saved, read_saved, rows_file
-from ._tests_subject import make_subject
-from ._tests_write import Spec
+from ._tests import behaviour as _tests_behaviour
+from ._tests import compare as _tests_compare
+from ._tests import findings as _tests_findings
+from ._tests import functionality as _tests_functionality
+from ._tests import require as _tests_require
+from ._tests import write as _tests_write
+from ._tests.quiet import quiet, seed_of
+from ._tests.result import KINDS, Result, corrected
+from ._tests.rows import Saved, read_saved, rows_file
+from ._tests.subject import make_subject
+from ._tests.write import Spec
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,13 +1,19 @@
 """Step 3, model exploration: which model is worth refining?"""
 
-from .baselines import BaselineReport, baselines
-from .chosen import Choice, chosen_model, usable_choice
-from .extrapolate import Extrapolation, extrapolate_curve
-from .ideas import IdeaReport, compare_ideas
-from .learning import LearningCurve, learning_curve
-from .overfit import OverfitReport, overfit_batch
-from .pipelines import DateParts, default_models, prepare
-from .published import ReproductionReport, known_results, published_model, published_rows, reproduce
+from ml_lifecycle.exploration.baselines import BaselineReport, baselines
+from ml_lifecycle.exploration.chosen import Choice, chosen_model, usable_choice
+from ml_lifecycle.exploration.extrapolate import Extrapolation, extrapolate_curve
+from ml_lifecycle.exploration.ideas import IdeaReport, compare_ideas
+from ml_lifecycle.exploration.learning import LearningCurve, learning_curve
+from ml_lifecycle.exploration.overfit import OverfitReport, overfit_batch
+from ml_lifecycle.exploration.pipelines import DateParts, default_models, prepare
+from ml_lifecycle.exploration.published import (
+    ReproductionReport,
+    known_results,
+    published_model,
+    published_rows,
+    reproduce,
+)
 
 __all__ = [
     "BaselineReport", "Choice", "DateParts", "Extrapolation", "IdeaReport", "LearningCurve", "OverfitReport",

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from ..foundation._words import count
-from ..foundation.report import Finding, NextStep
-from ._judge import Table
-from ._measure import Problem
+from ml_lifecycle.exploration._judge import Table
+from ml_lifecycle.exploration._measure import Problem
+from ml_lifecycle.foundation._words import count
+from ml_lifecycle.foundation.report import Finding, NextStep
 
 IMBALANCE = 0.8  # share of the most frequent class from which accuracy misleads
 RARE = 0.05  # share of the rarer class: with AUC 0.95 and 80 % of its rows found, 38 % of those called so are right

@@ -8,13 +8,13 @@ import pandas as pd
 from sklearn.pipeline import make_pipeline
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from ..foundation._render import number
-from ..foundation.report import Finding, NextStep
-from . import _baseline_data
-from ._baseline_data import FEW
-from ._judge import ALPHA, NAN, Row, Table, by_how_much, span
-from ._measure import Candidate, Problem, measure
-from .pipelines import column_kinds, prepare
+from ml_lifecycle.exploration import _baseline_data
+from ml_lifecycle.exploration._baseline_data import FEW
+from ml_lifecycle.exploration._judge import ALPHA, NAN, Row, Table, by_how_much, span
+from ml_lifecycle.exploration._measure import Candidate, Problem, measure
+from ml_lifecycle.exploration.pipelines import column_kinds, prepare
+from ml_lifecycle.foundation._render import number
+from ml_lifecycle.foundation.report import Finding, NextStep
 
 LITTLE = 0.02  # share of what there is to gain below which nothing has been learned
 PERFECT = 0.999

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from ..foundation.errors import BadInputError
+from ml_lifecycle.foundation.errors import BadInputError
 
 LARGEST = float(np.finfo(np.float32).max)  # what does not fit counts as missing: trees compute in 32 bits
 _INFERRED = {

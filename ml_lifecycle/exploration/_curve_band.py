@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from ._curve_posterior import expected
-from ._curve_shape import FEWEST, noise, trouble
+from ml_lifecycle.exploration._curve_posterior import expected
+from ml_lifecycle.exploration._curve_shape import FEWEST, noise, trouble
 
 Array = NDArray[np.float64]
 

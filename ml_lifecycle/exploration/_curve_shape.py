@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from ._curve_posterior import shapes
+from ml_lifecycle.exploration._curve_posterior import shapes
 
 Array = NDArray[np.float64]
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from ..foundation._render import PALETTE, number
+from ml_lifecycle.foundation._render import PALETTE, number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..foundation import _scores
-from ..foundation._words import shown
-from ..foundation.errors import BadInputError, UnknownNameError, did_you_mean, one_of
+from ml_lifecycle.foundation import _scores
+from ml_lifecycle.foundation._words import shown
+from ml_lifecycle.foundation.errors import BadInputError, UnknownNameError, did_you_mean, one_of
 
 _POINTS_IN_TIME = ("datetime", "datetime64", "date", "timedelta", "timedelta64", "period", "time")
 

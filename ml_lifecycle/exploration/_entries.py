@@ -9,16 +9,16 @@ import numpy as np
 import pandas as pd
 from sklearn.dummy import DummyClassifier, DummyRegressor
 
-from ..foundation import _roles, _scores
-from ..foundation._words import shown
-from ..foundation.dataset import Dataset, load_dataset
-from ..foundation.errors import BadInputError, LifecycleError, did_you_mean, one_of
-from ..foundation.intervals import bootstrap_interval
-from ..foundation.metrics import Metric, get_metric
-from . import _columns, _edge
-from ._measure import Candidate, Problem, mean_interval, understood
-from ._task import for_classes, whole
-from .pipelines import default_models
+from ml_lifecycle.exploration import _columns, _edge
+from ml_lifecycle.exploration._measure import Candidate, Problem, mean_interval, understood
+from ml_lifecycle.exploration._task import for_classes, whole
+from ml_lifecycle.exploration.pipelines import default_models
+from ml_lifecycle.foundation import _roles, _scores
+from ml_lifecycle.foundation._words import shown
+from ml_lifecycle.foundation.dataset import Dataset, load_dataset
+from ml_lifecycle.foundation.errors import BadInputError, LifecycleError, did_you_mean, one_of
+from ml_lifecycle.foundation.intervals import bootstrap_interval
+from ml_lifecycle.foundation.metrics import Metric, get_metric
 
 FEWEST = 10  # rows
 DRAWS = 20  # of random answers

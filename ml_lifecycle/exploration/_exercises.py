@@ -3,13 +3,13 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from ..foundation.dataset import Dataset
-from ..foundation.exercises import exercise
-from ..foundation.metrics import Metric
-from .baselines import BaselineReport, baselines
-from .learning import LearningCurve
-from .overfit import OverfitReport, overfit_batch
-from .published import reproduce
+from ml_lifecycle.exploration.baselines import BaselineReport, baselines
+from ml_lifecycle.exploration.learning import LearningCurve
+from ml_lifecycle.exploration.overfit import OverfitReport, overfit_batch
+from ml_lifecycle.exploration.published import reproduce
+from ml_lifecycle.foundation.dataset import Dataset
+from ml_lifecycle.foundation.exercises import exercise
+from ml_lifecycle.foundation.metrics import Metric
 
 @exercise("3.1",
           "A score is a range, not a point.",

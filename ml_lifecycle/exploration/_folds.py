@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
 
-from ..foundation.errors import BadInputError
+from ml_lifecycle.foundation.errors import BadInputError
 
 Rows = np.ndarray
 Pair = tuple[Rows, Rows]

@@ -9,12 +9,12 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from ..foundation._render import number
-from ..foundation.intervals import Difference, fold_interval, holm, paired_difference, wilson
-from ..foundation.metrics import Metric
-from ._entries import Quoted
-from ._folds import Folds
-from ._measure import NAN, Candidate, Outcome, Problem
+from ml_lifecycle.exploration._entries import Quoted
+from ml_lifecycle.exploration._folds import Folds
+from ml_lifecycle.exploration._measure import NAN, Candidate, Outcome, Problem
+from ml_lifecycle.foundation._render import number
+from ml_lifecycle.foundation.intervals import Difference, fold_interval, holm, paired_difference, wilson
+from ml_lifecycle.foundation.metrics import Metric
 
 ALPHA = 0.05
 QUOTED = ("published", "human")  # kinds of rows that were measured elsewhere

@@ -13,11 +13,11 @@ import pandas as pd
 from sklearn.base import clone
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
-from ..foundation.errors import LifecycleError
-from ..foundation.intervals import Interval, bootstrap_interval
-from ..foundation.metrics import Metric, Predictions, predict_with
-from . import _columns
-from ._folds import Pair
+from ml_lifecycle.exploration import _columns
+from ml_lifecycle.exploration._folds import Pair
+from ml_lifecycle.foundation.errors import LifecycleError
+from ml_lifecycle.foundation.intervals import Interval, bootstrap_interval
+from ml_lifecycle.foundation.metrics import Metric, Predictions, predict_with
 
 NAN = float("nan")
 ROWS_TIMED = 5  # single rows that a candidate is timed on in each fold

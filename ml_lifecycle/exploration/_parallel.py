@@ -7,9 +7,9 @@ from typing import Any
 from joblib import Parallel, delayed, effective_n_jobs
 from tqdm import tqdm
 
-from . import _killable
-from ._folds import Folds, Pair
-from ._measure import Candidate, Outcome, Problem, _threads, _travels, measure, pickler
+from ml_lifecycle.exploration import _killable
+from ml_lifecycle.exploration._folds import Folds, Pair
+from ml_lifecycle.exploration._measure import Candidate, Outcome, Problem, _threads, _travels, measure, pickler
 
 Work = Callable[[Problem, Candidate, Pair, int, bool], Outcome]  # a function of a module, so that it can be sent
 

@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from . import _columns
+from ml_lifecycle.exploration import _columns
 
 class Dense(TransformerMixin, BaseEstimator):
     """Turn a matrix, sparse or not, into a dense one of at most `width` columns, by a truncated SVD where it is wider."""

@@ -14,8 +14,13 @@ from ..foundation._render import number
 from ..foundation.intervals import paired_difference
 from ..foundation.metrics import Scored
 from ..foundation.report import Finding, Report, made_with
-from . import _columns, _edge, _entries, _ideas_draw, _ideas_edge, _ideas_findings, _ideas_judge, _ideas_run, _judge
+from . import _columns, _edge, _entries, _judge
 from ._folds import make_folds
+from ._ideas import draw as _ideas_draw
+from ._ideas import edge as _ideas_edge
+from ._ideas import findings as _ideas_findings
+from ._ideas import judge as _ideas_judge
+from ._ideas import run as _ideas_run
 from ._parallel import measure_all, unlimited
 
 if TYPE_CHECKING:

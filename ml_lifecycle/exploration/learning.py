@@ -18,15 +18,16 @@ from ..foundation._render import number
 from ..foundation.errors import BadInputError, one_of
 from ..foundation.metrics import METRICS, Metric, Scored
 from ..foundation.report import Finding, Report, made_with
-from . import _columns, _edge, _entries, _learning_draw
+from . import _columns, _edge, _entries
 from ._judge import span
-from ._learning_ahead import LEVEL, Measured, RowsNeeded, measured, rows_needed
-from ._learning_findings import all_findings, signed
-from ._learning_fit import run_all
-from ._learning_order import Nests, make_nests
-from ._learning_score import check_methods
-from ._learning_sizes import asked_sizes, usual_sizes
-from ._learning_table import Table, frame_of, table_of
+from ._learning import draw as _learning_draw
+from ._learning.ahead import LEVEL, Measured, RowsNeeded, measured, rows_needed
+from ._learning.findings import all_findings, signed
+from ._learning.fit import run_all
+from ._learning.order import Nests, make_nests
+from ._learning.score import check_methods
+from ._learning.sizes import asked_sizes, usual_sizes
+from ._learning.table import Table, frame_of, table_of
 from ._measure import Candidate, Problem, seeded
 from .extrapolate import Extrapolation
 

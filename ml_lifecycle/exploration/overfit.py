@@ -14,7 +14,8 @@ from ..foundation._render import PALETTE
 from ..foundation._words import shown
 from ..foundation.errors import BadInputError, require
 from ..foundation.report import Report, made_with
-from . import _edge, _probe_draw
+from . import _edge
+from ._probe import draw as _probe_draw
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -82,12 +83,12 @@ def overfit_batch(
              "optimizer": getattr(optimizer, "__name__", None) or type(optimizer).__name__ if optimizer is not None else None,
              "own_step": train_step is not None}
     if not _is_module(model) and (hasattr(model, "partial_fit") or hasattr(model, "fit")):
-        from ml_lifecycle.exploration import _probe_estimator
+        from ml_lifecycle.exploration._probe import estimator as _probe_estimator
 
         return OverfitReport(**_probe_estimator.fields(model, batch, loss_fn, steps=steps, seed=seed, seconds=float(seconds)),
                                params=made_with(**asked))
     require("torch", extra="torch", purpose="overfit_batch of a network")
-    from ml_lifecycle.exploration import _probe_engine
+    from ml_lifecycle.exploration._probe import engine as _probe_engine
 
     facts = _probe_engine.probe(model, batch, loss_fn, optimizer=optimizer, train_step=train_step, steps=steps, seed=seed,
                                 seconds=float(seconds))

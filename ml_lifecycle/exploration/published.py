@@ -20,11 +20,14 @@ from ..foundation._words import shown
 from ..foundation.errors import BadInputError, one_of
 from ..foundation.intervals import wilson
 from ..foundation.report import Report, made_with
-from . import _edge, _known_draw, _known_judge, _known_run
-from ._known_data import LOADERS
-from ._known_models import MODELS
-from ._known_nets import SignalNet
-from ._known_results import KNOWN, Known
+from . import _edge
+from ._known import draw as _known_draw
+from ._known import judge as _known_judge
+from ._known import run as _known_run
+from ._known.data import LOADERS
+from ._known.models import MODELS
+from ._known.nets import SignalNet
+from ._known.results import KNOWN, Known
 from .pipelines import prepare
 
 if TYPE_CHECKING:

@@ -1,11 +1,17 @@
 """What every step uses: data sets, reports, projects, exercises, metrics and the errors."""
 
-from .course_data import DataDescription, course_frame, data_home, describe_data, list_course
-from .dataset import Dataset, Splits, load_dataset
-from .decision import Decision, decision_from_json
-from .errors import BadInputError, LifecycleError, MissingPackageError, ProjectError, UnknownNameError
-from .exercises import CheckResult, check, exercise, hint
-from .intervals import (
+from ml_lifecycle.foundation.course_data import DataDescription, course_frame, data_home, describe_data, list_course
+from ml_lifecycle.foundation.dataset import Dataset, Splits, load_dataset
+from ml_lifecycle.foundation.decision import Decision, decision_from_json
+from ml_lifecycle.foundation.errors import (
+    BadInputError,
+    LifecycleError,
+    MissingPackageError,
+    ProjectError,
+    UnknownNameError,
+)
+from ml_lifecycle.foundation.exercises import CheckResult, check, exercise, hint
+from ml_lifecycle.foundation.intervals import (
     Difference,
     Interval,
     bootstrap_interval,
@@ -14,15 +20,15 @@ from .intervals import (
     paired_difference,
     wilson,
 )
-from .lesson import Lesson, start_lesson
-from .lifecycle import STEPS, lifecycle_figure
-from .loading import Table, read_table
-from .metrics import METRICS, Metric, Predictions, get_metric, positive_label, predict_with
-from .passes import PassReport, compare_passes, leaking_columns
-from .project import Project
-from .report import Finding, NextStep, Report
-from .seed import set_seed
-from .status import StatusReport
+from ml_lifecycle.foundation.lesson import Lesson, start_lesson
+from ml_lifecycle.foundation.lifecycle import STEPS, lifecycle_figure
+from ml_lifecycle.foundation.loading import Table, read_table
+from ml_lifecycle.foundation.metrics import METRICS, Metric, Predictions, get_metric, positive_label, predict_with
+from ml_lifecycle.foundation.passes import PassReport, compare_passes, leaking_columns
+from ml_lifecycle.foundation.project import Project
+from ml_lifecycle.foundation.report import Finding, NextStep, Report
+from ml_lifecycle.foundation.seed import set_seed
+from ml_lifecycle.foundation.status import StatusReport
 
 __all__ = [
     "METRICS", "STEPS", "BadInputError", "CheckResult", "DataDescription", "Dataset", "Decision", "Difference",

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-from .errors import BadInputError, LifecycleError
+from ml_lifecycle.foundation.errors import BadInputError, LifecycleError
 
 LONGEST = 300  # letters of what a model says about its failure
 

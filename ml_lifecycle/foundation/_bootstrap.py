@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from ._scores import Array, Rows
-from .errors import BadInputError
+from ml_lifecycle.foundation._scores import Array, Rows
+from ml_lifecycle.foundation.errors import BadInputError
 
 CELLS = 2_000_000  # weights held in memory at once
 CUT = 5  # times the quantile of Student's t: no resample counts as further away

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from . import _dates, _version
-from ._notes import Ask, Log, Note
-from ._strings import boolean, from_strings, number, timed
-from ._tables import Coded, Raw
-from ._words import shown
-from .errors import BadInputError
+from ml_lifecycle.foundation import _dates, _version
+from ml_lifecycle.foundation._notes import Ask, Log, Note
+from ml_lifecycle.foundation._strings import boolean, from_strings, number, timed
+from ml_lifecycle.foundation._tables import Coded, Raw
+from ml_lifecycle.foundation._words import shown
+from ml_lifecycle.foundation.errors import BadInputError
 
 _STRINGS = pd.Series(["a"]).dtype  # what this pandas holds strings in
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pandas as pd
 
-from . import _files, _version
-from .errors import LifecycleError, require
+from ml_lifecycle.foundation import _files, _version
+from ml_lifecycle.foundation.errors import LifecycleError, require
 
 HOME_VARIABLE = "ML_LIFECYCLE_HOME"
 

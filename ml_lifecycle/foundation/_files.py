@@ -4,7 +4,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from .errors import ProjectError
+from ml_lifecycle.foundation.errors import ProjectError
 
 def put_bytes(path: Path, content: bytes, *, mode: int = 0o666) -> None:
     """Put `content` at `path` whole, or leave what was there; `mode` is less what the umask takes. Raises OSError."""

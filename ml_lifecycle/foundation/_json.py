@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ._words import shown
-from .errors import BadInputError
+from ml_lifecycle.foundation._words import shown
+from ml_lifecycle.foundation.errors import BadInputError
 
 SCHEMA = 1  # raised when a file written before can no longer be read as it is
 

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-from ._words import count
+from ml_lifecycle.foundation._words import count
 
 LASTING = ("DSC002", "DSC004", "DSC005", "DSC006", "DSC007", "DSC010", "DSC011")  # hold whatever the roles become
 

@@ -77,7 +77,7 @@ def table_html(frame: pd.DataFrame, rows: int = MOST_ROWS) -> str:
         return "<p>(no rows)</p>"
     shown = frame.head(rows)
     right = [pd.api.types.is_numeric_dtype(shown[name]) for name in shown.columns]
-    align = ["right" if r else "left" for r in right]
+    align = ["right;white-space:nowrap" if r else "left" for r in right]  # a number is not broken at its exponent
     style = "padding:.25em .6em;text-align:{};border-bottom:1px solid rgba(127,127,127,.35)"
     wide = [not r and shown[name].astype(str).str.len().max() > LONG for r, name in zip(right, shown.columns)]
     least = [";min-width:16em" if w else "" for w in wide]  # a sentence is not squeezed into a column of words

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from . import _scores
-from ._columns import check_not_empty
-from ._notes import Note
-from ._words import count, shown
-from .errors import BadInputError, UnknownNameError, did_you_mean, one_of
+from ml_lifecycle.foundation import _scores
+from ml_lifecycle.foundation._columns import check_not_empty
+from ml_lifecycle.foundation._notes import Note
+from ml_lifecycle.foundation._words import count, shown
+from ml_lifecycle.foundation.errors import BadInputError, UnknownNameError, did_you_mean, one_of
 
 TASKS = ("classification", "regression")
 FEWEST_ROWS = 10

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from .errors import BadInputError
+from ml_lifecycle.foundation.errors import BadInputError
 
 if TYPE_CHECKING:
-    from .metrics import Predictions
+    from ml_lifecycle.foundation.metrics import Predictions
 
 Array = NDArray[Any]
 POSITIVE_WORDS = ("yes", "y", "true", "t", "positive", "pos", "1", "1.0")

@@ -6,8 +6,8 @@ Parts are numbered 0 (train), 1 (validation), 2 (test); -1 is set aside.
 import numpy as np
 import pandas as pd
 
-from ._words import count
-from .errors import BadInputError
+from ml_lifecycle.foundation._words import count
+from ml_lifecycle.foundation.errors import BadInputError
 
 PARTS = ("train", "val", "test")
 MOST_GROUPS = 20_000  # above it groups are dealt out by size alone: so many of them balance the classes by themselves

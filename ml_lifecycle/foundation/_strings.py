@@ -5,10 +5,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from . import _dates
-from ._notes import Ask
-from ._tables import Coded
-from ._words import count, shown
+from ml_lifecycle.foundation import _dates
+from ml_lifecycle.foundation._notes import Ask
+from ml_lifecycle.foundation._tables import Coded
+from ml_lifecycle.foundation._words import count, shown
 
 MISSING = ("", "?", "na", "n/a", "#n/a", "#na", "nan", "nat", "null", "<na>", "-", "--", ".")  # in lower case
 MOST_LABELS = 10  # distinct numbers up to which those of a target are taken for labels

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from . import _render
+from ml_lifecycle.foundation import _render
 
 if TYPE_CHECKING:
-    from .dataset import Dataset, Splits
+    from ml_lifecycle.foundation.dataset import Dataset, Splits
 
 KINDS = ("numeric", "categorical", "boolean", "datetime", "text", "id", "set_aside", "dropped")
 MOST_NAMES = 6

@@ -18,8 +18,8 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from ._words import shown
-from .errors import BadInputError, UnknownNameError, did_you_mean
+from ml_lifecycle.foundation._words import shown
+from ml_lifecycle.foundation.errors import BadInputError, UnknownNameError, did_you_mean
 
 TEXT_SUFFIXES = (".csv", ".tsv", ".txt")
 SUFFIXES = (*TEXT_SUFFIXES, *(f"{s}.gz" for s in TEXT_SUFFIXES), ".parquet")

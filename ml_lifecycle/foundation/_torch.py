@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from .errors import BadInputError
+from ml_lifecycle.foundation.errors import BadInputError
 
 def is_module(model: Any) -> bool:
     """Whether `model` is a torch.nn.Module; does not import torch."""

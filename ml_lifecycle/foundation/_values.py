@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ._scores import Array, Rows, lexical, mean_loss, one_column, ratio, same_length
-from .errors import BadInputError
+from ml_lifecycle.foundation._scores import Array, Rows, lexical, mean_loss, one_column, ratio, same_length
+from ml_lifecycle.foundation.errors import BadInputError
 
 if TYPE_CHECKING:
-    from .metrics import Predictions
+    from ml_lifecycle.foundation.metrics import Predictions
 
 
 def valued(y: Any, predictions: "Predictions") -> tuple[Array, Array]:

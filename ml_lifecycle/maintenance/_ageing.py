@@ -11,13 +11,13 @@ from joblib import Parallel, delayed
 from scipy import stats
 from tqdm import tqdm
 
-from ..exploration import _columns, _measure
-from ..exploration._folds import _blocks
-from ..exploration._measure import Problem
-from ..foundation._render import PALETTE
-from ..foundation.errors import BadInputError
-from ..foundation.intervals import Interval, bootstrap_interval
-from ._value import fitted, quietly
+from ml_lifecycle.exploration import _columns, _measure
+from ml_lifecycle.exploration._folds import _blocks
+from ml_lifecycle.exploration._measure import Problem
+from ml_lifecycle.foundation._render import PALETTE
+from ml_lifecycle.foundation.errors import BadInputError
+from ml_lifecycle.foundation.intervals import Interval, bootstrap_interval
+from ml_lifecycle.maintenance._value import fitted, quietly
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -5,10 +5,10 @@ from typing import Any
 
 import pandas as pd
 
-from ..foundation.exercises import exercise
-from .decay import Staleness
-from .deprecated import DeprecatedFeatures
-from .features import FeatureValue
+from ml_lifecycle.foundation.exercises import exercise
+from ml_lifecycle.maintenance.decay import Staleness
+from ml_lifecycle.maintenance.deprecated import DeprecatedFeatures
+from ml_lifecycle.maintenance.features import FeatureValue
 
 @exercise("7.1",
           "A column that is worth nothing alone may be worth something when its stand-in goes too.",

@@ -8,15 +8,15 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from ..foundation import _files
-from ..foundation._render import cell
-from ..foundation._words import count
-from ..foundation.errors import LifecycleError, ProjectError
-from ..foundation.lifecycle import STEPS, Step, find_step
-from ..foundation.project import Project
-from ..foundation.report import Report
-from ._handoff_text import Block, Section, one_line
-from .deprecated import DeprecatedFeatures
+from ml_lifecycle.foundation import _files
+from ml_lifecycle.foundation._render import cell
+from ml_lifecycle.foundation._words import count
+from ml_lifecycle.foundation.errors import LifecycleError, ProjectError
+from ml_lifecycle.foundation.lifecycle import STEPS, Step, find_step
+from ml_lifecycle.foundation.project import Project
+from ml_lifecycle.foundation.report import Report
+from ml_lifecycle.maintenance._handoff_text import Block, Section, one_line
+from ml_lifecycle.maintenance.deprecated import DeprecatedFeatures
 
 PLACES: dict[str, tuple[str, str]] = {  # key in handoff.yaml -> (question, what is missing without an answer)
     "purpose": ("What is the model for, and which decision is taken with it?", "what it is for"),
@@ -187,7 +187,7 @@ def _registry(facts: Facts) -> Any:
     place = facts.project.path / "registry"
     if not place.is_dir():
         return None
-    from ..deployment.registry import Registry
+    from ml_lifecycle.deployment.registry import Registry
 
     return Registry(place, create=False)
 

@@ -14,14 +14,14 @@ from sklearn.base import clone
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from tqdm import tqdm
 
-from ..exploration import _columns, _measure
-from ..exploration._folds import Folds, Pair
-from ..exploration._judge import ALPHA, FEWEST_CHANGED
-from ..exploration._measure import Problem
-from ..foundation.errors import BadInputError
-from ..foundation.intervals import Difference, holm, paired_difference
-from ..foundation.metrics import Predictions
-from . import _without
+from ml_lifecycle.exploration import _columns, _measure
+from ml_lifecycle.exploration._folds import Folds, Pair
+from ml_lifecycle.exploration._judge import ALPHA, FEWEST_CHANGED
+from ml_lifecycle.exploration._measure import Problem
+from ml_lifecycle.foundation.errors import BadInputError
+from ml_lifecycle.foundation.intervals import Difference, holm, paired_difference
+from ml_lifecycle.foundation.metrics import Predictions
+from ml_lifecycle.maintenance import _without
 
 NAN = float("nan")
 ATTEMPTS = 2  # sets of columns that are tried together at most

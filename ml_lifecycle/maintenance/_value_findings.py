@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ..foundation._render import PALETTE, number
-from ..foundation._words import count
-from ..foundation.intervals import Difference
-from ..foundation.metrics import Metric
-from ..foundation.report import Finding, NextStep
-from ._value import Worth
+from ml_lifecycle.foundation._render import PALETTE, number
+from ml_lifecycle.foundation._words import count
+from ml_lifecycle.foundation.intervals import Difference
+from ml_lifecycle.foundation.metrics import Metric
+from ml_lifecycle.foundation.report import Finding, NextStep
+from ml_lifecycle.maintenance._value import Worth
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

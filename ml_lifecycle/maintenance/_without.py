@@ -11,8 +11,8 @@ from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from ..exploration._text import Words
-from ..exploration.pipelines import Columns
+from ml_lifecycle.exploration._text import Words
+from ml_lifecycle.exploration.pipelines import Columns
 
 _PLACES = ("categorical_features", "monotonic_cst", "interaction_cst", "cat_features", "categorical_feature",
            "monotone_constraints", "feature_weights")  # parameters that name columns by their place

@@ -17,9 +17,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from ..foundation import _ask, _torch
-from ..foundation.errors import BadInputError
-from ..foundation.intervals import Interval
+from ml_lifecycle.foundation import _ask, _torch
+from ml_lifecycle.foundation.errors import BadInputError
+from ml_lifecycle.foundation.intervals import Interval
 
 BATCH = 10_000  # most rows of the batch for throughput and memory
 CAP = 2.0  # seconds that timing may take

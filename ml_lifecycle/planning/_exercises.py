@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 
-from ..foundation.exercises import exercise
-from ..foundation.intervals import Interval
-from ..foundation.metrics import Metric
-from .requirements import Requirements
+from ml_lifecycle.foundation.exercises import exercise
+from ml_lifecycle.foundation.intervals import Interval
+from ml_lifecycle.foundation.metrics import Metric
+from ml_lifecycle.planning.requirements import Requirements
 
 @exercise("1.1",
           "Every candidate got this score or a better one without looking at a single column.",

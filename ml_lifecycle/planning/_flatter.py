@@ -5,15 +5,15 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from ..foundation._render import number
-from ..foundation.errors import one_of
-from ..foundation.intervals import Interval
-from ..foundation.metrics import METRICS
-from ..foundation.report import Finding, NextStep
-from . import _judge, _table
+from ml_lifecycle.foundation._render import number
+from ml_lifecycle.foundation.errors import one_of
+from ml_lifecycle.foundation.intervals import Interval
+from ml_lifecycle.foundation.metrics import METRICS
+from ml_lifecycle.foundation.report import Finding, NextStep
+from ml_lifecycle.planning import _judge, _table
 
 if TYPE_CHECKING:
-    from .requirements import Requirements
+    from ml_lifecycle.planning.requirements import Requirements
 
 FULL = 0.9  # share of a perfect score from which a score that takes no knowledge flatters
 

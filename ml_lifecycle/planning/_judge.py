@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import stats
 
-from ..foundation._render import number
-from ..foundation.errors import BadInputError, did_you_mean
-from ..foundation.intervals import Interval
-from ..foundation.report import Finding, NextStep
-from . import _table
-from ._quantities import QUANTITIES, Threshold
+from ml_lifecycle.foundation._render import number
+from ml_lifecycle.foundation.errors import BadInputError, did_you_mean
+from ml_lifecycle.foundation.intervals import Interval
+from ml_lifecycle.foundation.report import Finding, NextStep
+from ml_lifecycle.planning import _table
+from ml_lifecycle.planning._quantities import QUANTITIES, Threshold
 
 if TYPE_CHECKING:
-    from .requirements import Requirements
+    from ml_lifecycle.planning.requirements import Requirements
 
 LEVEL = 0.95  # of every interval, and of all comparisons with the best together
 WIDTH = 2 * float(stats.norm.ppf((1 + LEVEL) / 2))  # standard errors that a 95 % interval is wide

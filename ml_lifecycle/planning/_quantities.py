@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ..foundation._render import number
-from ..foundation.errors import BadInputError
-from ..foundation.intervals import Interval
-from ..foundation.metrics import METRICS
+from ml_lifecycle.foundation._render import number
+from ml_lifecycle.foundation.errors import BadInputError
+from ml_lifecycle.foundation.intervals import Interval
+from ml_lifecycle.foundation.metrics import METRICS
 
 @dataclass(frozen=True)
 class Quantity:

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..foundation._render import number
-from ..foundation.errors import BadInputError
-from ..foundation.intervals import Interval, wilson
-from ._quantities import QUANTITIES, spelled
+from ml_lifecycle.foundation._render import number
+from ml_lifecycle.foundation.errors import BadInputError
+from ml_lifecycle.foundation.intervals import Interval, wilson
+from ml_lifecycle.planning._quantities import QUANTITIES, spelled
 
 UNKNOWN = float("nan")
 

@@ -1,16 +1,16 @@
 """Step 4, model refinement: what limits the model, and what is done about it?"""
 
-from .again import Reproducibility, reproducible
-from .breakdown import ErrorBreakdown, error_breakdown
-from .clusters import ErrorClusters, error_clusters
-from .explore import ErrorReview
-from .irreducible import IrreducibleError, irreducible_error
-from .loader import LoaderProfile, profile_loader
-from .losses import TopLosses, top_losses
-from .plan import CollectionPlan, collection_plan
-from .search import SearchReport, coarse_to_fine, default_space
-from .slices import ErrorSlices, error_slices
-from .training import TrainingDiagnosis, diagnose_training, watch_training
+from ml_lifecycle.refinement.again import Reproducibility, reproducible
+from ml_lifecycle.refinement.breakdown import ErrorBreakdown, error_breakdown
+from ml_lifecycle.refinement.clusters import ErrorClusters, error_clusters
+from ml_lifecycle.refinement.explore import ErrorReview
+from ml_lifecycle.refinement.irreducible import IrreducibleError, irreducible_error
+from ml_lifecycle.refinement.loader import LoaderProfile, profile_loader
+from ml_lifecycle.refinement.losses import TopLosses, top_losses
+from ml_lifecycle.refinement.plan import CollectionPlan, collection_plan
+from ml_lifecycle.refinement.search import SearchReport, coarse_to_fine, default_space
+from ml_lifecycle.refinement.slices import ErrorSlices, error_slices
+from ml_lifecycle.refinement.training import TrainingDiagnosis, diagnose_training, watch_training
 
 __all__ = [
     "CollectionPlan", "ErrorBreakdown", "ErrorClusters", "ErrorReview", "ErrorSlices", "IrreducibleError", "LoaderProfile",

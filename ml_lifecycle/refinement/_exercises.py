@@ -5,18 +5,18 @@ from typing import Any
 
 import numpy as np
 
-from ..foundation._random import undisturbed
-from ..foundation.exercises import exercise
-from ..foundation.intervals import wilson
-from ..foundation.metrics import Predictions
-from ..foundation.seed import set_seed
-from .again import reproducible
-from .breakdown import ErrorBreakdown
-from .clusters import ErrorClusters
-from .explore import ErrorReview
-from .irreducible import irreducible_error
-from .search import SearchReport
-from .training import diagnose_training
+from ml_lifecycle.foundation._random import undisturbed
+from ml_lifecycle.foundation.exercises import exercise
+from ml_lifecycle.foundation.intervals import wilson
+from ml_lifecycle.foundation.metrics import Predictions
+from ml_lifecycle.foundation.seed import set_seed
+from ml_lifecycle.refinement.again import reproducible
+from ml_lifecycle.refinement.breakdown import ErrorBreakdown
+from ml_lifecycle.refinement.clusters import ErrorClusters
+from ml_lifecycle.refinement.explore import ErrorReview
+from ml_lifecycle.refinement.irreducible import irreducible_error
+from ml_lifecycle.refinement.search import SearchReport
+from ml_lifecycle.refinement.training import diagnose_training
 
 LEARNED = 0.8  # share of the validation digits that a network knows which has learned; a tenth is luck
 FAR = 3.0  # absolute errors of numbers beyond so many times the median are errors

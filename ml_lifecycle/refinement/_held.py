@@ -133,7 +133,7 @@ def keeper(*things: Any) -> Callable[[], None]:
     python, legacy, torch = random.getstate(), np.random.get_state(), sys.modules.get("torch")
     kept: list[Any] = []
     if torch is not None:
-        from ml_lifecycle.exploration import _probe_state
+        from ml_lifecycle.exploration._probe import state as _probe_state
 
         kept += [_probe_state.Snapshot(m) for m in modules(found).values()]
         kept += [_probe_state.OptimizerSnapshot(o) for o in optimizers(found).values()]

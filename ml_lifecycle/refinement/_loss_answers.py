@@ -8,14 +8,14 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from ..exploration._columns import as_table
-from ..exploration._edge import jobs_of, seed_of
-from ..exploration._entries import infer_task
-from ..foundation import _scores
-from ..foundation._words import shown
-from ..foundation.dataset import Dataset
-from ..foundation.errors import BadInputError, one_of
-from ..foundation.metrics import Predictions
+from ml_lifecycle.exploration._columns import as_table
+from ml_lifecycle.exploration._edge import jobs_of, seed_of
+from ml_lifecycle.exploration._entries import infer_task
+from ml_lifecycle.foundation import _scores
+from ml_lifecycle.foundation._words import shown
+from ml_lifecycle.foundation.dataset import Dataset
+from ml_lifecycle.foundation.errors import BadInputError, one_of
+from ml_lifecycle.foundation.metrics import Predictions
 
 __all__ = ["Answers", "answers_of", "jobs_of", "seed_of", "whole"]
 TASKS = ("classification", "regression")

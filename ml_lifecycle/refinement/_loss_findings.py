@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from ..exploration._columns import texts
-from ..foundation._render import PALETTE, number
-from ..foundation._words import count
-from ..foundation.report import Finding, NextStep
-from ._loss_answers import Answers
+from ml_lifecycle.exploration._columns import texts
+from ml_lifecycle.foundation._render import PALETTE, number
+from ml_lifecycle.foundation._words import count
+from ml_lifecycle.foundation.report import Finding, NextStep
+from ml_lifecycle.refinement._loss_answers import Answers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from ..foundation._render import PALETTE, number
-from ..foundation._words import count
-from ..foundation.report import Finding, NextStep
+from ml_lifecycle.foundation._render import PALETTE, number
+from ml_lifecycle.foundation._words import count
+from ml_lifecycle.foundation.report import Finding, NextStep
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from ..foundation._words import shown
-from ..foundation.errors import BadInputError
-from ..foundation.intervals import wilson
-from ._slice_judge import apart
-from .clusters import ErrorClusters
-from .slices import ErrorSlices
+from ml_lifecycle.foundation._words import shown
+from ml_lifecycle.foundation.errors import BadInputError
+from ml_lifecycle.foundation.intervals import wilson
+from ml_lifecycle.refinement._slice.judge import apart
+from ml_lifecycle.refinement.clusters import ErrorClusters
+from ml_lifecycle.refinement.slices import ErrorSlices
 
 COLUMNS = ("predicate", "size", "rate", "rest_rate")
 MOST = 10_000_000  # rows that a plan asks for

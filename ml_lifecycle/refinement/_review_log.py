@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from ..foundation.errors import BadInputError, ProjectError
+from ml_lifecycle.foundation.errors import BadInputError, ProjectError
 
 @dataclass(frozen=True)
 class Event:

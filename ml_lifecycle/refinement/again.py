@@ -16,7 +16,9 @@ from ..foundation._render import PALETTE
 from ..foundation._words import shown
 from ..foundation.errors import BadInputError
 from ..foundation.report import Report, made_with
-from . import _again_compare, _again_findings, _again_run
+from ._again import compare as _again_compare
+from ._again import findings as _again_findings
+from ._again import run as _again_run
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -18,7 +18,11 @@ from ..foundation._random import undisturbed
 from ..foundation.errors import BadInputError
 from ..foundation.metrics import get_metric
 from ..foundation.report import Finding, Report, made_with
-from . import _breakdown_draw, _breakdown_findings, _breakdown_floor, _breakdown_model, _breakdown_parts
+from ._breakdown import draw as _breakdown_draw
+from ._breakdown import findings as _breakdown_findings
+from ._breakdown import floor as _breakdown_floor
+from ._breakdown import model as _breakdown_model
+from ._breakdown import parts as _breakdown_parts
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -17,8 +17,11 @@ from ..foundation._random import undisturbed
 from ..foundation._words import count, shown
 from ..foundation.errors import BadInputError, one_of
 from ..foundation.report import Report, made_with
-from . import _cluster_findings, _cluster_judge, _cluster_scan, _cluster_views
-from ._cluster_groups import METHODS
+from ._cluster import findings as _cluster_findings
+from ._cluster import judge as _cluster_judge
+from ._cluster import scan as _cluster_scan
+from ._cluster import views as _cluster_views
+from ._cluster.groups import METHODS
 from ._loss_answers import Answers, answers_of, seed_of, whole
 
 if TYPE_CHECKING:

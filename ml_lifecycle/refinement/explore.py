@@ -20,7 +20,7 @@ from ..foundation._files import write_text
 from ..foundation._words import shown
 from ..foundation.errors import BadInputError, one_of
 from ..foundation.project import Project
-from ._cluster_views import pixels
+from ._cluster.views import pixels
 from ._loss_answers import answers_of, whole
 from ._review_log import Event, Log
 from .clusters import ErrorClusters

@@ -19,9 +19,11 @@ from ..foundation._random import undisturbed
 from ..foundation.dataset import load_dataset
 from ..foundation.metrics import METRICS
 from ..foundation.report import Report, made_with
-from . import _irreducible_draw, _irreducible_findings, _irreducible_ways
-from ._breakdown_parts import error_label
-from ._irreducible_parts import Found
+from ._breakdown.parts import error_label
+from ._irreducible import draw as _irreducible_draw
+from ._irreducible import findings as _irreducible_findings
+from ._irreducible import ways as _irreducible_ways
+from ._irreducible.parts import Found
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

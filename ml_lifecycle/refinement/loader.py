@@ -15,7 +15,7 @@ import pandas as pd
 from ..foundation._words import shown
 from ..foundation.errors import BadInputError
 from ..foundation.report import Report, made_with
-from . import _loader_draw
+from ._loader import draw as _loader_draw
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -78,7 +78,9 @@ def profile_loader(
 ) -> LoaderProfile:  # raises BadInputError before any work
     """Measure where the time of a loader goes; the loader, what the step trains, and random states are put back afterwards."""
     seconds, workers, seed = _checked(train_step, workers, seconds, seed)
-    from ml_lifecycle.refinement import _loader_findings, _loader_profile, _loader_time
+    from ml_lifecycle.refinement._loader import findings as _loader_findings
+    from ml_lifecycle.refinement._loader import profile as _loader_profile
+    from ml_lifecycle.refinement._loader import time as _loader_time
 
     facts = _loader_profile.profiled(loader, train_step, device=device, workers=workers, seconds=seconds, seed=seed)
     overhead = _loader_time.overhead(facts.times)

@@ -21,13 +21,16 @@ from ..foundation.errors import BadInputError
 from ..foundation.intervals import fold_interval
 from ..foundation.metrics import Scored
 from ..foundation.report import Report, made_with
-from . import _breakdown_model, _search_confirm, _search_draw, _search_findings
-from ._search_log import Log, mark_of, steady, words_of
-from ._search_matter import shares as shares_of
-from ._search_rounds import shrunk
-from ._search_run import Search, described, ranked_of, run, seen_of
-from ._search_space import read_space
-from ._search_subject import Folded, read_function
+from ._breakdown import model as _breakdown_model
+from ._search import confirm as _search_confirm
+from ._search import draw as _search_draw
+from ._search import findings as _search_findings
+from ._search.log import Log, mark_of, steady, words_of
+from ._search.matter import shares as shares_of
+from ._search.rounds import shrunk
+from ._search.run import Search, described, ranked_of, run, seen_of
+from ._search.space import read_space
+from ._search.subject import Folded, read_function
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

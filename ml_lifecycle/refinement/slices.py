@@ -18,8 +18,11 @@ from ..foundation._words import count, shown
 from ..foundation.dataset import Dataset
 from ..foundation.errors import BadInputError, one_of
 from ..foundation.report import Finding, Report, made_with
-from . import _slice_axes, _slice_find, _slice_findings, _slice_judge
 from ._loss_answers import Answers, answers_of, seed_of, whole
+from ._slice import axes as _slice_axes
+from ._slice import find as _slice_find
+from ._slice import findings as _slice_findings
+from ._slice import judge as _slice_judge
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from ..foundation._words import shown
 from ..foundation.errors import BadInputError, require
 from ..foundation.report import Finding, Report, made_with
-from . import _train_draw
+from ._train import draw as _train_draw
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from ml_lifecycle.refinement._train_watch import Watch
+    from ml_lifecycle.refinement._train.watch import Watch
 
 # %% ../../nbs/refinement/training.ipynb #aafee2fc
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -71,7 +71,7 @@ class TrainingWatch:
         self._sure: list[Finding] = []  # of overfit_batch
 
     def _start(self) -> "Watch":
-        from ml_lifecycle.refinement._train_watch import Watch
+        from ml_lifecycle.refinement._train.watch import Watch
 
         if self._watch is None:
             self._watch = Watch(self._model, self._loaders)
@@ -79,7 +79,7 @@ class TrainingWatch:
 
     def _given(self, loader: Any, loss_fn: Any, optimizer: Any, val_loader: Any, epochs: int) -> dict[str, Any]:
         """What a loop is called with: the same, seen."""
-        from ml_lifecycle.refinement._train_loop import heard, wrapped
+        from ml_lifecycle.refinement._train.loop import heard, wrapped
 
         watch = self._start()
         return {"model": self._model, "loader": wrapped(watch, loader), "loss_fn": heard(watch, loss_fn), "optimizer": optimizer,
@@ -99,7 +99,7 @@ class TrainingWatch:
 
     def report(self) -> TrainingDiagnosis:  # of what has been seen so far
         """What the loop did, and what is wrong with it."""
-        from ml_lifecycle.refinement import _train_engine
+        from ml_lifecycle.refinement._train import engine as _train_engine
 
         watch = self._start()
         facts = _train_engine.facts_of(watch, {"train": self._loaders["loader"], "val": self._loaders["val_loader"]})
@@ -116,7 +116,7 @@ def watch_training(
 ) -> TrainingWatch:  # for `with`; raises BadInputError before any work
     """Watch a training loop: `with watch_training(model) as watch: ...`, then `watch.report()`."""
     require("torch", extra="torch", purpose="watch_training")
-    from ml_lifecycle.refinement import _train_engine
+    from ml_lifecycle.refinement._train import engine as _train_engine
 
     _train_engine.check(model, {"loader": loader, "val_loader": val_loader}, None, None)
     return TrainingWatch(model, {"loader": loader, "val_loader": val_loader})
@@ -137,7 +137,8 @@ def diagnose_training(
 ) -> TrainingDiagnosis:  # raises BadInputError before any work
     """Watch a training loop and name what is wrong; a loop of yours trains as without the watch, a plain one is undone."""
     require("torch", extra="torch", purpose="diagnose_training")
-    from ml_lifecycle.refinement import _train_engine, _train_loop
+    from ml_lifecycle.refinement._train import engine as _train_engine
+    from ml_lifecycle.refinement._train import loop as _train_loop
 
     _train_engine.check(model, {"loader": loader, "val_loader": val_loader}, loss_fn, optimizer)
     _check_plain(loader, loss_fn, optimizer, loop, epochs, seconds)

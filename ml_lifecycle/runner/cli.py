@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import click
 
-from .cli_lessons import data, lab, lessons
-from .cli_project import handoff, serve, site, status
-from .say import complain
+from ml_lifecycle.runner.cli_lessons import data, lab, lessons
+from ml_lifecycle.runner.cli_project import handoff, serve, site, status
+from ml_lifecycle.runner.say import complain
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 _CODES = "Exit codes: 0 done · 1 a lesson failed · 2 bad arguments or data, nothing was run · 130 interrupted."
@@ -130,8 +130,8 @@ def run(data: str | None, pairs: tuple[str, ...], steps: str | None, project: st
     ml-lifecycle run --resume --project runs/my
     ml-lifecycle run --from-decision --project runs/my
     """
-    from .plan import TIMEOUT, Request
-    from .run import run_request
+    from ml_lifecycle.runner.plan import TIMEOUT, Request
+    from ml_lifecycle.runner.run import run_request
 
     given = {name: value for name, value in options.items() if value is not None}
     return run_request(Request(data, given, steps, project, params, pairs, TIMEOUT if timeout is None else timeout,

@@ -17,7 +17,7 @@ def lab(directory: str, no_browser: bool, port: int | None) -> int:
     ml-lifecycle lab
     ml-lifecycle lab ~/learning --no-browser --port 9999
     """
-    from .lab import open_lab
+    from ml_lifecycle.runner.lab import open_lab
 
     return open_lab(directory, browser=not no_browser, port=port)
 
@@ -39,7 +39,7 @@ def lessons_list() -> None:
     \b
     ml-lifecycle lessons list
     """
-    from .lessons import find_lessons
+    from ml_lifecycle.runner.lessons import find_lessons
 
     for lesson in find_lessons().values():
         click.echo(f"{lesson.step.number}  {lesson.step.title:<30} {lesson.step.question}")
@@ -54,7 +54,7 @@ def lessons_copy(directory: str) -> None:
     \b
     ml-lifecycle lessons copy ~/learning
     """
-    from .lab import say_copied
+    from ml_lifecycle.runner.lab import say_copied
 
     say_copied(directory)
 
@@ -78,7 +78,7 @@ def data_list() -> None:
     \b
     ml-lifecycle data list
     """
-    from .datasets import describe_course
+    from ml_lifecycle.runner.datasets import describe_course
 
     click.echo(describe_course())
 
@@ -98,6 +98,6 @@ def data_describe(data_: str, **roles: str | None) -> None:
     ml-lifecycle data describe flights
     ml-lifecycle data describe my.csv --target churned
     """
-    from .datasets import describe
+    from ml_lifecycle.runner.datasets import describe
 
     click.echo(describe(data_, {name: value for name, value in roles.items() if value}))

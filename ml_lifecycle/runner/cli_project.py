@@ -13,9 +13,9 @@ def status(directory: str | None) -> None:
     ml-lifecycle status
     ml-lifecycle status runs/flights
     """
-    from .projects import find_project
-    from .state import read_state
-    from .summary import standing
+    from ml_lifecycle.runner.projects import find_project
+    from ml_lifecycle.runner.state import read_state
+    from ml_lifecycle.runner.summary import standing
 
     project = find_project(directory)
     click.echo(standing(project, read_state(project.path)))
@@ -29,8 +29,8 @@ def site(directory: str | None) -> None:
     \b
     ml-lifecycle site runs/flights
     """
-    from .projects import find_project
-    from .site import write_site
+    from ml_lifecycle.runner.projects import find_project
+    from ml_lifecycle.runner.site import write_site
 
     click.echo(write_site(find_project(directory)))
 
@@ -47,8 +47,8 @@ def handoff(directory: str | None, check: bool) -> int:
     ml-lifecycle handoff runs/flights
     ml-lifecycle handoff runs/flights --check
     """
-    from .handoff import hand_off
-    from .projects import find_project
+    from ml_lifecycle.runner.handoff import hand_off
+    from ml_lifecycle.runner.projects import find_project
 
     return hand_off(find_project(directory), check=check)
 
@@ -70,7 +70,7 @@ def serve(directory: str | None, host: str, port: int, canary: float) -> int:
     ml-lifecycle serve runs/flights
     ml-lifecycle serve runs/flights --port 9000 --canary 0.05
     """
-    from .projects import find_project
-    from .serve import serve as serve_registry
+    from ml_lifecycle.runner.projects import find_project
+    from ml_lifecycle.runner.serve import serve as serve_registry
 
     return serve_registry(directory or find_project(None).path, host, port, canary=canary)

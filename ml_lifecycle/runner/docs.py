@@ -23,8 +23,7 @@ from typing import Any
 import nbformat
 
 from ml_lifecycle.foundation.errors import ProjectError, require
-
-from . import _docpages
+from ml_lifecycle.runner import _docpages
 
 TIMEOUT = 900.0  # seconds for one notebook
 
@@ -89,8 +88,8 @@ def execute_all(
 
 def _execute_group(paths: list[Path]) -> list[tuple[str, float, str]]:
     """Execute notebooks in place, in order, in a folder that is gone afterwards."""
-    from .execute import execute, tidy
-    from .kernel import KernelGuard
+    from ml_lifecycle.runner.execute import execute, tidy
+    from ml_lifecycle.runner.kernel import KernelGuard
 
     told = []
     with tempfile.TemporaryDirectory() as folder:

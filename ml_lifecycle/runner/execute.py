@@ -14,8 +14,8 @@ from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 from papermill.exceptions import PapermillExecutionError
 
-from .kernel import KernelGuard, kernel_class
-from .say import one_line
+from ml_lifecycle.runner.kernel import KernelGuard, kernel_class
+from ml_lifecycle.runner.say import one_line
 
 CellHook = Callable[[int, int, str], None]  # (number of the cell, cells in all, what it is about)
 _LOGGERS = ("papermill", "papermill.translators", "papermill.utils", "traitlets", "asyncio", "nbclient")

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .say import one_line, shown
+from ml_lifecycle.runner.say import one_line, shown
 
 if TYPE_CHECKING:
     from ml_lifecycle.foundation.project import Project

@@ -13,7 +13,7 @@ from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 from traitlets import Float
 
-from .say import one_line
+from ml_lifecycle.runner.say import one_line
 
 _GRACE = 2.0  # seconds between asking a process group to end and ending it
 

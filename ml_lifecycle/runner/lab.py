@@ -12,8 +12,7 @@ from pathlib import Path
 
 from ml_lifecycle.foundation._files import write_text
 from ml_lifecycle.foundation.errors import BadInputError, require
-
-from .lessons import copy_lessons
+from ml_lifecycle.runner.lessons import copy_lessons
 
 _SAID = {"copied": "copied", "unchanged": "there already", "kept": "kept yours, which differs; delete it for a fresh copy"}
 

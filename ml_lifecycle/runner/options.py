@@ -7,8 +7,7 @@ from typing import Any
 import yaml
 
 from ml_lifecycle.foundation.errors import BadInputError, UnknownNameError, did_you_mean
-
-from .lessons import LessonFile
+from ml_lifecycle.runner.lessons import LessonFile
 
 _WORDS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 

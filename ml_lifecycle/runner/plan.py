@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from ml_lifecycle.foundation.errors import BadInputError, ProjectError
 from ml_lifecycle.foundation.lifecycle import STEPS, Step
-
-from .lessons import LessonFile, check_packages, find_lessons, parse_steps
-from .options import read_pairs, read_params, settle
-from .state import FILE, LessonState, RunState, fresh_name, now, read_state
+from ml_lifecycle.runner.lessons import LessonFile, check_packages, find_lessons, parse_steps
+from ml_lifecycle.runner.options import read_pairs, read_params, settle
+from ml_lifecycle.runner.state import FILE, LessonState, RunState, fresh_name, now, read_state
 
 if TYPE_CHECKING:
     from ml_lifecycle.foundation.passes import NextPass
@@ -81,8 +80,7 @@ def plan_run(request: Request) -> Plan:
 def _to_repeat(request: Request, where: Path | None, values: dict[str, Any]) -> tuple[Path, "NextPass"]:
     """Where the next pass takes place and begins; fills `values` with what the pass before was run with."""
     from ml_lifecycle.foundation.passes import next_pass
-
-    from .projects import find_project
+    from ml_lifecycle.runner.projects import find_project
 
     for given, name in ((request.resume, "--resume"), (request.steps, "--steps"), (request.data, "DATA")):
         if given:

@@ -10,25 +10,24 @@ from typing import TYPE_CHECKING, Any
 
 from ml_lifecycle.foundation._files import write_bytes
 from ml_lifecycle.foundation.errors import LifecycleError
-
-from .lessons import LessonFile
-from .options import for_lesson
-from .plan import Plan, Request, plan_run
-from .progress import Progress
-from .say import complain, shown, waiting
-from .state import LessonState, keep_aside, now
-from .summary import begins
+from ml_lifecycle.runner.lessons import LessonFile
+from ml_lifecycle.runner.options import for_lesson
+from ml_lifecycle.runner.plan import Plan, Request, plan_run
+from ml_lifecycle.runner.progress import Progress
+from ml_lifecycle.runner.say import complain, shown, waiting
+from ml_lifecycle.runner.state import LessonState, keep_aside, now
+from ml_lifecycle.runner.summary import begins
 
 if TYPE_CHECKING:
-    from .execute import Outcome
-    from .kernel import KernelGuard
+    from ml_lifecycle.runner.execute import Outcome
+    from ml_lifecycle.runner.kernel import KernelGuard
 
 DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 
 def run(plan: Plan) -> tuple[int, str]:
     """Run the lessons of a plan; the exit code, and the one line that says what stopped it."""
-    from .kernel import KernelGuard
+    from ml_lifecycle.runner.kernel import KernelGuard
 
     guard, progress = KernelGuard(), Progress()
     code, problem = DONE, ""
@@ -55,7 +54,7 @@ def run(plan: Plan) -> tuple[int, str]:
 
 
 def _run_lesson(plan: Plan, lesson: LessonFile, guard: "KernelGuard", progress: Progress) -> tuple[int, str]:
-    from .execute import execute
+    from ml_lifecycle.runner.execute import execute
 
     state, project = plan.state.of(lesson.step.key), plan.project.path
     state.state, state.message, state.seconds = "running", "", None
@@ -89,7 +88,7 @@ def _failed(lesson: LessonFile) -> str:
 
 def _keep(project: Path, lesson: LessonFile, state: LessonState, outcome: "Outcome") -> str:
     """Write the executed notebook; where a copy that a person changed was moved to, if there was one."""
-    from .execute import notebook_bytes, sha, tidy
+    from ml_lifecycle.runner.execute import notebook_bytes, sha, tidy
 
     whole, failed = project / "notebooks" / f"{lesson.step.folder}.ipynb", project / "notebooks" / _failed(lesson)
     if outcome.notebook is None or outcome.state == "interrupted":
@@ -153,8 +152,8 @@ def run_request(request: Request) -> int:
 
 def _sum_up(plan: Plan, problem: str) -> str:
     """The report site and the summary, also after a run that stopped; what went wrong here, unless that is known."""
-    from .site import write_site
-    from .summary import summary
+    from ml_lifecycle.runner.site import write_site
+    from ml_lifecycle.runner.summary import summary
 
     said, index = "", None
     try:

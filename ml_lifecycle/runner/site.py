@@ -12,9 +12,8 @@ from ml_lifecycle.foundation._words import count
 from ml_lifecycle.foundation.errors import LifecycleError
 from ml_lifecycle.foundation.lifecycle import STATES, STEPS, Step, find_step, lifecycle_figure
 from ml_lifecycle.foundation.passes import compare_passes
-
-from .findings import findings_list
-from .state import RunState, read_state
+from ml_lifecycle.runner.findings import findings_list
+from ml_lifecycle.runner.state import RunState, read_state
 
 if TYPE_CHECKING:
     from ml_lifecycle.foundation.project import Project
@@ -30,8 +29,7 @@ def write_site(
 ) -> Path:  # site/index.html
     """Write the report site: what was found, decided and measured, and each executed lesson."""
     from ml_lifecycle.maintenance import handoff
-
-    from .pages import lesson_body
+    from ml_lifecycle.runner.pages import lesson_body
 
     site, books = project.path / "site", _executed(project)
     names = [step.folder for step in books]

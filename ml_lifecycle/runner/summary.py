@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 from ml_lifecycle.foundation.errors import ProjectError
 from ml_lifecycle.foundation.lifecycle import STATES, STEPS, Step, find_step
 from ml_lifecycle.foundation.passes import compare_passes, in_words, next_pass
-
-from .say import shown
-from .site import facts, states
-from .state import RunState
+from ml_lifecycle.runner.say import shown
+from ml_lifecycle.runner.site import facts, states
+from ml_lifecycle.runner.state import RunState
 
 if TYPE_CHECKING:
     from ml_lifecycle.foundation.passes import NextPass

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .explorer import error_explorer
+    from ml_lifecycle.views.explorer import error_explorer
 
 _VIEWS = {"error_explorer": "explorer"}
 

@@ -3,10 +3,10 @@
 from html import escape
 from typing import Any
 
-from ..foundation._words import count
-from ..foundation.errors import BadInputError, ProjectError, UnknownNameError, require
-from ..refinement.explore import ErrorReview
-from ..refinement.plan import collection_plan
+from ml_lifecycle.foundation._words import count
+from ml_lifecycle.foundation.errors import BadInputError, ProjectError, UnknownNameError, require
+from ml_lifecycle.refinement.explore import ErrorReview
+from ml_lifecycle.refinement.plan import collection_plan
 
 EXAMPLES = 6  # rows of a cluster that are shown
 COLUMNS = 8  # of those rows

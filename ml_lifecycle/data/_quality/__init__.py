@@ -1,0 +1,1 @@
+"""How quality is checked: rows, columns alone, leaks of the target, findings."""

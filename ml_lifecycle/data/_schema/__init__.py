@@ -1,0 +1,1 @@
+"""How a schema is inferred, read, written and held against rows."""

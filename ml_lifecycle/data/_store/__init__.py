@@ -1,0 +1,1 @@
+"""How versions of data are encoded, compared and put on disk."""

@@ -1,0 +1,1 @@
+"""The service: its contract, what it reads and answers, and what it counts."""

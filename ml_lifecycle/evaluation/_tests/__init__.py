@@ -1,0 +1,1 @@
+"""How tests of a model are run, compared and written as pytest."""

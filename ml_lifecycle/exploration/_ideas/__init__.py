@@ -1,0 +1,1 @@
+"""How ideas are run on the same folds and judged for having tried many."""

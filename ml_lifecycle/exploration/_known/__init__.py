@@ -1,0 +1,1 @@
+"""Published results: their data, models and figures, and how a rerun is judged."""

@@ -1,0 +1,1 @@
+"""How a learning curve is ordered, fitted, scored and looked ahead of."""

@@ -1,0 +1,1 @@
+"""The engine that watches training on one batch, and the rules that name what is wrong."""

@@ -1,0 +1,1 @@
+"""How a training is run twice and what differed first is found."""

@@ -1,0 +1,1 @@
+"""How errors are put in one space, grouped, judged and described."""

@@ -1,0 +1,1 @@
+"""Ways to bound the error that no model can avoid."""

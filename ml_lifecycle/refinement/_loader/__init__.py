@@ -1,0 +1,1 @@
+"""How a loader is timed part by part, and what more workers would buy."""
